@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What hosts call: the whole surface of the core, in plain types.
+ *
+ * Functions return 0 (or a count where said) or a negative errno.  Output
+ * parameters come last and are untouched on failure.
+ *
+ * Locking contract.  The core keeps no copy of inodes.  "Excl(x)" means that
+ * the caller has made sure that no other call that names inode x as Excl or
+ * Shared runs meanwhile, "Shared(x)" that no Excl one does: the kernel host
+ * has i_rwsem for that, others use sfs_ilock_*() below.  Calls without a note
+ * may come at any time.  Name operations take the inode number the caller
+ * believes the name has (from sfs_lookup() without locks) and return -ESTALE
+ * when it has another one by now: look up again, lock again.
+ *
+ * Every call may sleep.
+ */
+#ifndef SFS_API_H
+#define SFS_API_H
+
+#include <linux/types.h>
+#include "port.h"
+
+struct sfs_fs;
+struct sfs_server;
+
+/* ---- volumes, servers, mounts ------------------------------------------ */
+
+#define SFS_MAX_SLOTS 15
+
+struct sfs_quorum_slot {
+	__u8 used;
+	__u8 family;		/* 4: IPv4; 6 is reserved */
+	__u16 port;
+	__u8 addr[16];		/* network order, the first 4 bytes for IPv4 */
+};
+
+struct sfs_format_opts {
+	__u64 fsid;		/* 0: random */
+	__u8 uuid[16];		/* all zero: random */
+	__u32 interface_version;	/* 1 or 2, see interface.md 5.6 */
+	__u64 meta_bytes;	/* 0: all of the device */
+	__u64 data_bytes;
+	__u64 data_alloc_zone_blocks;	/* recorded */
+	struct sfs_quorum_slot slots[SFS_MAX_SLOTS];
+};
+
+/* What the identity block says; the same on both devices but is_meta. */
+struct sfs_volume_id {
+	__u64 fsid;
+	__u8 uuid[16];
+	__u8 is_meta;
+	__u32 interface_version;
+	__u64 meta_bytes;
+	__u64 data_bytes;
+	__u64 data_alloc_zone_blocks;
+	__u64 quorum_version;
+	struct sfs_quorum_slot slots[SFS_MAX_SLOTS];
+};
+
+#define SFS_MIN_DEV_BYTES (64ULL << 20)
+
+/*
+ * Writes a new, empty volume over both devices of @host.  -EINVAL with a log
+ * line for devices that are too small.  Does not look at what they hold.
+ */
+int sfs_format(struct sfs_host *host, const struct sfs_format_opts *opts,
+	       struct sfs_volume_id *ret_id);
+
+/*
+ * Reads and validates the identity of one device.  -ENODATA: no scoutfs magic
+ * there (not ours, or never formatted); -EPROTONOSUPPORT: a scoutfs of another
+ * implementation or version; -EUCLEAN: ours but damaged.  Each with a log line.
+ */
+int sfs_read_identity(struct sfs_host *host, int dev,
+		      struct sfs_volume_id *ret_id);
+
+/*
+ * Starts the server of the volume: validates both identities against each
+ * other, reads roots and log, begins a new term.
+ */
+int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv);
+/* All mounts have gone.  Writes a checkpoint so that the next start is quick. */
+void sfs_server_stop(struct sfs_server *srv);
+
+struct sfs_mount_opts {
+	__u32 commit_interval_ms;	/* 100..60000, default 5000 */
+	__u64 data_prealloc_blocks;	/* default 2048 */
+	__u32 data_prealloc_contig_only; /* default 1 */
+	__u32 ino_alloc_per_lock;	/* 1..1024, default 1024 */
+	__u32 orphan_scan_delay_ms;	/* 100..60000, default 10000 */
+};
+void sfs_mount_opts_default(struct sfs_mount_opts *opts);
+
+int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
+	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
+/*
+ * Publishes what is left and departs.  No other call runs meanwhile or after.
+ * Returns the error of that last publish; the mount is gone in any case.
+ */
+int sfs_unmount(struct sfs_fs *fs);
+
+__u64 sfs_fsid(struct sfs_fs *fs);
+__u64 sfs_rid(struct sfs_fs *fs);	/* never 0 nor ~0 */
+
+/* ---- attributes -------------------------------------------------------- */
+
+struct sfs_time {
+	__s64 sec;
+	__u32 nsec;
+	__u32 pad;
+};
+
+struct sfs_attr {
+	__u64 ino;
+	__u64 size;
+	__u64 blocks;		/* 512-byte units: (online + offline) * 8 */
+	__u64 meta_seq;
+	__u64 data_seq;
+	__u64 data_version;
+	__u64 online_blocks;	/* 4 KiB units */
+	__u64 offline_blocks;
+	__u64 project;
+	struct sfs_time atime;
+	struct sfs_time mtime;
+	struct sfs_time ctime;
+	struct sfs_time crtime;
+	__u32 mode;		/* S_IFMT included */
+	__u32 nlink;
+	__u32 uid;
+	__u32 gid;
+	__u32 rdev;		/* new_encode_dev() form */
+	__u32 flags;
+};
+
+/* capabilities a caller has, in sfs_cred.caps */
+enum sfs_caps {
+	SFS_CAP_CHOWN = 1 << 0,
+	SFS_CAP_DAC_OVERRIDE = 1 << 1,
+	SFS_CAP_DAC_READ_SEARCH = 1 << 2,
+	SFS_CAP_FOWNER = 1 << 3,
+	SFS_CAP_FSETID = 1 << 4,
+	SFS_CAP_MKNOD = 1 << 5,
+	SFS_CAP_SYS_ADMIN = 1 << 6,
+};
+
+struct sfs_cred {
+	__u32 uid;		/* fsuid */
+	__u32 gid;		/* fsgid */
+	__u32 caps;
+	__u32 umask;		/* applied to the mode of new inodes */
+	__u32 host_checked;	/* the host has checked rwx permissions; the core then does not */
+	__u32 nr_groups;	/* supplementary */
+	const __u32 *groups;
+};
+
+enum sfs_setattr_mask {
+	SFS_SET_MODE = 1 << 0,
+	SFS_SET_UID = 1 << 1,
+	SFS_SET_GID = 1 << 2,
+	SFS_SET_SIZE = 1 << 3,
+	SFS_SET_ATIME = 1 << 4,
+	SFS_SET_MTIME = 1 << 5,
+	SFS_SET_CTIME = 1 << 6,
+	SFS_SET_ATIME_NOW = 1 << 7,
+	SFS_SET_MTIME_NOW = 1 << 8,
+	SFS_SET_KILL_PRIV = 1 << 9,	/* drop setuid/setgid and security.capability as a write does */
+	SFS_SET_OPEN_TRUNC = 1 << 10,	/* size change by O_TRUNC: caller has write access through the open */
+};
+
+struct sfs_setattr {
+	__u32 mask;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u64 size;
+	struct sfs_time atime;
+	struct sfs_time mtime;
+	struct sfs_time ctime;
+};
+
+int sfs_getattr(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
+/* Excl(ino).  A size change also changes extents; see sfs_file_write(). */
+int sfs_setattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		const struct sfs_setattr *set, struct sfs_attr *ret_attr);
+/* @mask: 4 read, 2 write, 1 execute.  0 or -EACCES. */
+int sfs_access(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+	       __u32 mask);
+
+/*
+ * Times of access live in memory: relatime, not published for themselves.
+ */
+void sfs_touch_atime(struct sfs_fs *fs, __u64 ino);
+
+/* ---- names ------------------------------------------------------------- */
+
+#define SFS_NAME_MAX 255
+#define SFS_SYMLINK_MAX 4095
+
+/* Shared(dir) is not needed: one item is one atomic read. */
+int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	       const char *name, __u32 len, struct sfs_attr *ret_attr);
+/* Directories, regular files and special files, by S_IFMT.  Excl(dir). */
+int sfs_create(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	       const char *name, __u32 len, __u32 mode, __u32 rdev,
+	       struct sfs_attr *ret_attr);
+/* Excl(dir). */
+int sfs_symlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+		const char *name, __u32 len, const char *target,
+		__u32 target_len, struct sfs_attr *ret_attr);
+/* Excl(dir), Excl(ino). */
+int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+	     __u64 dir, const char *name, __u32 len, struct sfs_attr *ret_attr);
+/* Excl(dir), Excl(ino). */
+int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	       const char *name, __u32 len, __u64 ino);
+int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	      const char *name, __u32 len, __u64 ino);
+
+#define SFS_RENAME_NOREPLACE 1
+
+/*
+ * Excl(both directories), Excl(ino), Excl(new_ino) when it is not 0 (the new
+ * name does not exist).  When the directories differ the caller also holds
+ * the rename lock of the mount (sfs_rename_lock()).
+ */
+int sfs_rename(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 old_dir,
+	       const char *old_name, __u32 old_len, __u64 ino, __u64 new_dir,
+	       const char *new_name, __u32 new_len, __u64 new_ino,
+	       __u32 flags);
+
+/* Returns the length of the target, not terminated; -ERANGE when @size is too small. */
+int sfs_readlink(struct sfs_fs *fs, __u64 ino, char *buf, __u32 size);
+
+/*
+ * Entries of @dir from position @pos on, in creation order, "." (position 0)
+ * and ".." (position 1) first.  Records follow each other in @buf; returns the
+ * bytes used, 0 at the end, -EINVAL when not even one fits.
+ */
+struct sfs_dirent {
+	__u64 ino;
+	__u64 pos;		/* of this entry */
+	__u64 next_pos;		/* continue here after it */
+	__u16 rec_len;		/* to the next record, a multiple of 8 */
+	__u8 type;		/* DT_* */
+	__u8 name_len;
+	char name[];		/* not terminated */
+};
+int sfs_readdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+		__u64 pos, void *buf, __u32 size);
+
+/* ---- extended attributes ----------------------------------------------- */
+
+#define SFS_XATTR_NAME_MAX 255
+#define SFS_XATTR_SIZE_MAX 65535
+#define SFS_XATTR_CREATE 1
+#define SFS_XATTR_REPLACE 2
+
+/* Whole names with their prefix.  @size 0 asks for the length alone. */
+int sfs_getxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		 const char *name, void *buf, __u32 size);
+/* Excl(ino). */
+int sfs_setxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		 const char *name, const void *val, __u32 len, __u32 flags);
+int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		    const char *name);
+/* NUL-terminated names one after the other; returns bytes; @size 0 asks only. */
+int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		  char *buf, __u32 size);
+
+/* ---- open files, locks of hosts without VFS inodes ---------------------- */
+
+/*
+ * An inode in use is not deleted when its last name goes.  Counted.  open is
+ * -ENOENT when the inode is gone already.
+ */
+int sfs_inode_open(struct sfs_fs *fs, __u64 ino);
+void sfs_inode_close(struct sfs_fs *fs, __u64 ino);
+
+/*
+ * Locks for the contract above, hashed by inode number.  Up to four inodes at
+ * once (0s and repetitions are ignored), taken in an order that can not
+ * deadlock; the rename lock comes first.
+ */
+struct sfs_ilock {
+	__u32 nr;
+	__u32 bucket[4];
+	__u8 excl;
+};
+void sfs_ilock_shared(struct sfs_fs *fs, struct sfs_ilock *il, __u64 ino);
+void sfs_ilock_excl(struct sfs_fs *fs, struct sfs_ilock *il, __u64 a, __u64 b,
+		    __u64 c, __u64 d);
+void sfs_iunlock(struct sfs_fs *fs, struct sfs_ilock *il);
+void sfs_rename_lock(struct sfs_fs *fs);
+void sfs_rename_unlock(struct sfs_fs *fs);
+
+/* ---- file contents ------------------------------------------------------ */
+
+enum sfs_extent_flags {
+	SFS_EXT_OFFLINE = 1,
+	SFS_EXT_UNWRITTEN = 2,
+};
+
+/* Logical range [block, block + count) in 4 KiB blocks; phys 0 is a hole. */
+struct sfs_extent {
+	__u64 block;
+	__u64 count;
+	__u64 phys;		/* block of the data device */
+	__u8 flags;
+};
+
+/*
+ * The extent or hole that covers @block, cut to start there.  Shared(ino).
+ * Beyond the last extent: a hole of U64_MAX - block blocks.
+ */
+int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
+		 struct sfs_extent *ret_ext);
+/*
+ * Makes blocks from @block on ready to be written: allocates unwritten blocks
+ * over a hole, and before blocks that are written already may be overwritten
+ * in place, publishes the change of data_version that this implies.  Returns
+ * what covers @block, at most @count blocks, never a hole.  Excl(ino).
+ */
+int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
+		  struct sfs_extent *ret_ext);
+/*
+ * The blocks [@block, @block + @count), mapped by sfs_map_write(), have been
+ * written.  Unwritten ones become written; the size grows to @size if that is
+ * larger; times, data_seq and data_version follow.  Excl(ino).
+ */
+int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
+		    __u64 size);
+
+/*
+ * Reading and writing through a buffer, for hosts without a page cache
+ * (fs/direct.c): partial blocks, holes, zeroes beyond the end.  @buf and @off
+ * need no alignment; aligned ones save a copy.  Returns bytes.
+ * read: Shared(ino); write: Excl(ino).
+ */
+__s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
+		    __u32 len);
+__s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
+		     __u32 len);
+
+/* fsync, fdatasync: everything of this mount that happened before.  No locks. */
+int sfs_fsync(struct sfs_fs *fs, __u64 ino, int datasync);
+/* sync: the same for all. */
+int sfs_sync(struct sfs_fs *fs);
+
+/* ---- questions archive software asks ----------------------------------- */
+
+struct sfs_walk_entry {
+	__u64 major;
+	__u64 ino;
+	__u32 minor;
+	__u32 pad;
+};
+enum sfs_walk_index {
+	SFS_WALK_META_SEQ = 0,
+	SFS_WALK_DATA_SEQ = 1,
+};
+/* Inclusive range; returns the number of entries stored. */
+int sfs_walk_inodes(struct sfs_fs *fs, int index,
+		    const struct sfs_walk_entry *first,
+		    const struct sfs_walk_entry *last,
+		    struct sfs_walk_entry *ents, __u32 nr);
+
+/*
+ * One path of an inode relative to the root, NUL-terminated: through the hard
+ * link at or after (@dir_ino, @dir_pos).  Returns its length with the NUL.
+ * -ENOENT, -ENAMETOOLONG, -ELOOP as in interface.md 1.4.1.
+ */
+int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
+		 char *buf, __u32 size, __u64 *ret_dir_ino,
+		 __u64 *ret_dir_pos);
+
+struct sfs_statfs {
+	__u64 fsid;
+	__u64 rid;
+	__u64 committed_seq;		/* the stable sequence */
+	__u64 total_meta_blocks;	/* 64 KiB */
+	__u64 total_data_blocks;	/* 4 KiB */
+	__u64 used_meta_blocks;		/* 64 KiB */
+	__u64 used_data_blocks;		/* 4 KiB */
+	__u64 reserved_meta_blocks;	/* 64 KiB that ordinary operations can not have */
+	__u64 interface_version;
+};
+int sfs_statfs(struct sfs_fs *fs, struct sfs_statfs *ret_st);
+
+struct sfs_alloc_detail {
+	__u64 id;		/* 0 the server, else the rid of a mount */
+	__u64 blocks;		/* 64 KiB of metadata, 4 KiB of data */
+	__u8 is_meta;
+	__u8 is_avail;		/* else freed and not yet reusable */
+};
+/* Returns the number of entries; -EOVERFLOW when @nr is too small. */
+int sfs_alloc_detail(struct sfs_fs *fs, struct sfs_alloc_detail *ents,
+		     __u32 nr);
+
+/* ---- checking and printing ---------------------------------------------- */
+
+/*
+ * Offline check of the volume (no mount, no server).  Findings are lines given
+ * to @report; @progress is told now and then and may return nonzero to stop.
+ */
+struct sfs_check_ops {
+	void (*report)(void *arg, const char *line);
+	int (*progress)(void *arg, const char *phase, __u64 done, __u64 total);
+	void *arg;
+};
+struct sfs_check_result {
+	__u64 errors;
+	__u64 inodes;
+	__u64 items;
+	__u64 runs;
+	__u64 blocks_read;
+	__u64 meta_segments_used;
+	__u64 data_blocks_used;
+};
+/* 0 when the check could run, whatever it found; -ECANCELED when stopped. */
+int sfs_check(struct sfs_host *host, const struct sfs_check_ops *ops,
+	      struct sfs_check_result *ret_result);
+
+/* Lines of text about the volume: identity, roots, log, manifest, items. */
+enum sfs_print_flags {
+	SFS_PRINT_ITEMS = 1,	/* every item, not the structure alone */
+};
+int sfs_print(struct sfs_host *host, int flags,
+	      void (*line)(void *arg, const char *text), void *arg);
+
+#endif
