@@ -10,6 +10,7 @@
 #include "fuse/daemon.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,6 +57,10 @@ int sfs_volume_start(const char *meta, const char *data,
 	if (!vol)
 		return -ENOMEM;
 	vol->opts = *opts;
+	/* on the daemon's own command line it is an argument */
+	if (!opts->metadev_path[0])
+		snprintf(vol->opts.metadev_path,
+			 sizeof(vol->opts.metadev_path), "%s", meta);
 	vol->event_fd = event_fd;
 	ret = sfs_run_dir_make();
 	if (ret == 0)
