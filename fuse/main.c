@@ -401,6 +401,8 @@ static int run_controlled(struct daemon *d)
 		return -EPROTO;
 	sfs_options_default(&opts);
 	ret = sfs_options_parse(&opts, word[4]);
+	/* as an absolute path */
+	snprintf(opts.metadev_path, sizeof(opts.metadev_path), "%s", word[1]);
 	if (ret == 0)
 		ret = sfs_volume_start(word[1], word[2], &opts, d->event_fd,
 				       &d->vol);
