@@ -60,6 +60,7 @@ host_test_src := $(wildcard tests/host/*.c)
 # what the shell tests under tests/fuse call
 fuse_test_src := $(wildcard tests/fuse/*.c)
 fuzz_src := $(wildcard fuzz/*.c)
+fuzz_lib_src := $(wildcard fuzz/lib/*.c)
 man_src := $(wildcard man/*.5 man/*.7 man/*.8)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -84,20 +85,20 @@ unit_tests := $(unit_src:%.c=$(B)/%)
 host_tests := $(host_test_src:%.c=$(B)/%)
 fuse_tests := $(fuse_test_src:%.c=$(B)/%)
 fuzzers := $(fuzz_src:%.c=$(B)/%)
-# rules.mk files add the test programs that they make
+# rules.mk files add the sources and the test programs of their own
 extra_tests :=
 
 .PHONY: all
 all: products
+
+all_src := $(core_src) $(host_src) $(tools_src) $(fuse_src) $(mount_src) \
+	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(fuse_test_src)
 
 # A wish for other flags, the same pattern written longer, wins over these.
 $(B)/core/%.o: WORLD = $(CORE_CFLAGS)
 $(B)/sim/%.o: WORLD = $(SHIM_CFLAGS)
 $(B)/tests/unit/%.o: WORLD = $(SHIM_CFLAGS) -Itests
 $(B)/fuzz/%.o: WORLD = $(SHIM_CFLAGS) -Itests
-$(B)/shim/common/%.o: WORLD = $(SHIM_CFLAGS)
-$(B)/shim/thread/%.o: WORLD = $(LIBC_CFLAGS)
-$(B)/shim/fiber/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/host/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/fuse/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tools/%.o: WORLD = $(LIBC_CFLAGS)
@@ -107,27 +108,18 @@ $(B)/tests/fuse/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 -include shim/rules.mk sim/rules.mk tests/rules.mk host/rules.mk
 -include fuse/rules.mk tools/rules.mk fuzz/rules.mk
 
-# Until shim/rules.mk says otherwise.
-ifeq ($(wildcard shim/rules.mk),)
-shim_common := $(wildcard shim/common/*.c)
-$(B)/libshim-thread.a: $(call obj,$(shim_common) $(wildcard shim/thread/*.c))
-$(B)/libshim-fiber.a: $(call obj,$(shim_common) $(wildcard shim/fiber/*.c))
-endif
-
 .PHONY: products tests objects unit
 products: $(programs)
 tests: $(unit_tests) $(host_tests) $(fuse_tests) $(extra_tests)
 unit: $(unit_tests) $(extra_tests)
 
-all_src := $(core_src) $(host_src) $(tools_src) $(fuse_src) $(mount_src) \
-	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(fuse_test_src)
 # Everything compiled, nothing linked: for trees that miss a part.
 objects: $(call obj,$(all_src))
 
 # ---- how -------------------------------------------------------------------
 
 # Objects depend on the flags they were made with.
-flags := $(CC) $(CORE_CFLAGS) $(LIBC_CFLAGS)
+flags := $(CC) $(CORE_CFLAGS) $(LIBC_CFLAGS) $(STRICT)
 flags_file := $(B)/.flags
 ifneq ($(file <$(flags_file)),$(flags))
 .PHONY: $(flags_file)
@@ -183,9 +175,9 @@ $(fuse_tests): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(link)
 
-$(fuzzers): $(B)/%: $(B)/%.o $(sim_lib) $(fiber_libs)
+$(fuzzers): $(B)/%: $(B)/%.o $(call obj,$(fuzz_lib_src)) $(fiber_libs)
 	$(call say,LINK,$@)
-	$(link) $(SIM_LIBS) $(FUZZ_LIBS)
+	$(link) $(FUZZ_LIBS)
 
 # Kept although they are intermediate, so that nothing is made twice.
 .SECONDARY:
@@ -253,4 +245,5 @@ help:
 	@echo "make clean      removes $(B)"
 	@echo "V=1 shows commands; B=DIR builds elsewhere; ./run-tests tests"
 
--include $(patsubst %.o,%.d,$(call obj,$(all_src) $(fuzz_src)))
+-include $(patsubst %.o,%.d,$(call obj,$(all_src) \
+	$(fuzz_src) $(fuzz_lib_src)))
