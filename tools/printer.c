@@ -189,9 +189,13 @@ static void json_str(json_t *obj, const char *name, const char *str)
 	char hex_name[64];
 	size_t len = strlen(str);
 	char *utf8, *hex;
+	bool clean;
 	size_t i;
 
-	if (!to_utf8(str, &utf8)) {
+	clean = to_utf8(str, &utf8);
+	set_json(obj, name, json_string(utf8));
+	free(utf8);
+	if (!clean) {
 		hex = must(malloc(len * 2 + 1));
 		for (i = 0; i < len; i++)
 			snprintf(hex + i * 2, 3, "%02x", (unsigned char)str[i]);
@@ -199,8 +203,6 @@ static void json_str(json_t *obj, const char *name, const char *str)
 		set_json(obj, hex_name, json_string(hex));
 		free(hex);
 	}
-	set_json(obj, name, json_string(utf8));
-	free(utf8);
 }
 
 static void json_u64(json_t *obj, const char *name, __u64 val)
@@ -411,7 +413,7 @@ void printer_destroy(struct printer *pr)
 	free(pr);
 }
 
-void printer_human(char *buf, size_t size, __u64 bytes)
+void printer_human(char *buf, size_t size, const char *sep, __u64 bytes)
 {
 	static const char *const units[] = {
 		"B", "KB", "MB", "GB", "TB", "PB", "EB",
@@ -421,5 +423,5 @@ void printer_human(char *buf, size_t size, __u64 bytes)
 
 	for (; val >= 1024.0 && i < 6; i++)
 		val /= 1024.0;
-	snprintf(buf, size, "%.2f %s", val, units[i]);
+	snprintf(buf, size, "%.2f%s%s", val, sep, units[i]);
 }

@@ -64,7 +64,7 @@ void printer_item(struct printer *pr, const char *name, const char *label,
 		  const char *str);
 void printer_end(struct printer *pr);
 
-/* Number with two decimals and a unit of a power of 1024, for people. */
-void printer_human(char *buf, size_t size, __u64 bytes);
+/* Number with two decimals, @sep and a unit of a power of 1024, for people. */
+void printer_human(char *buf, size_t size, const char *sep, __u64 bytes);
 
 #endif

@@ -20,7 +20,7 @@
  * data 4 KiB.
  *
  * This file needs nothing but fixed-width types and is read by the kernel and
- * by user space; tests/tools/abi.c pins every size, offset and value.
+ * by user space; tests/host/tools_abi.c pins every size, offset and value.
  */
 #ifndef SCOUTFS_IOCTL_H
 #define SCOUTFS_IOCTL_H
