@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Environment of the core in the kernel: clocks, random bytes, log lines, the
  * question whether the calling thread is being killed.
