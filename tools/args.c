@@ -80,14 +80,20 @@ void args_parse(const struct argp *argp, int argc, char **argv, void *input)
 			continue;
 		}
 		sorted[nr++] = argv[i];
-		if (takes_next(argp, argv[i]) && i + 1 < argc)
-			sorted[nr++] = argv[++i];
+		if (!takes_next(argp, argv[i]))
+			continue;
+		/* getopt is to miss it, and not to take the "--" for it */
+		if (i + 1 == argc)
+			goto parse;
+		sorted[nr++] = argv[++i];
 	}
 	for (i++; i < argc; i++)
 		pos[nr_pos++] = argv[i];
 	sorted[nr++] = "--";
 	memcpy(sorted + nr, pos, nr_pos * sizeof(char *));
-	argp_parse(argp, nr + nr_pos, sorted, 0, NULL, input);
+	nr += nr_pos;
+parse:
+	argp_parse(argp, nr, sorted, 0, NULL, input);
 	free(pos);
 	free(sorted);
 }

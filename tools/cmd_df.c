@@ -71,7 +71,8 @@ static int read_detail(int fd, const char *path,
 	do {
 		ad.entries_nr *= 2;
 		if (ad.entries_nr > MAX_ENTRIES) {
-			ret = fail(-EOVERFLOW, "ALLOC_DETAIL ioctl on '%s' has no end",
+			ret = fail(-EOVERFLOW,
+				   "ALLOC_DETAIL ioctl on '%s' has no end",
 				   path);
 			break;
 		}

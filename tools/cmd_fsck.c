@@ -143,7 +143,8 @@ static int run(int argc, char **argv)
 		opts.meta = found;
 	}
 	if (!opts.meta)
-		return fail(-ENODEV, "%s has no line of type scoutfs with metadev_path= for '%s'; name the metadata device before it",
+		return fail(-ENODEV,
+			    "%s has no line of type scoutfs with metadev_path= for '%s'; name the metadata device before it",
 			    fstab_path(), opts.data);
 	ret = check_volume(&opts);
 	free(found);

@@ -77,7 +77,8 @@ static int next_path(int fd, const char *path,
 	if (res->path_bytes == 0 ||
 	    res->path_bytes > RESULT_BYTES - sizeof(*res) ||
 	    res->path[res->path_bytes - 1] != '\0')
-		return fail(-EIO, "INO_PATH ioctl on '%s' returned a path that does not end",
+		return fail(-EIO,
+			    "INO_PATH ioctl on '%s' returned a path that does not end",
 			    path);
 	printer_str(pr, "path", NULL, (const char *)res->path);
 	printer_end(pr);

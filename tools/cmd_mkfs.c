@@ -157,20 +157,23 @@ static int choose_size(const struct mkfs_opts *opts, struct sfs_host *host,
 	char have[24], want[24];
 
 	if (limit > size)
-		fprintf(stderr, "ignoring the limit of %llu bytes, %s device '%s' has only %llu\n",
+		fprintf(stderr,
+			"ignoring the limit of %llu bytes, %s device '%s' has only %llu\n",
 			(unsigned long long)limit, dev_names[dev],
 			opts->paths[dev], (unsigned long long)size);
 	else if (limit)
 		bytes = limit;
 	if (limit && bytes % block_bytes[dev])
-		fprintf(stderr, "rounding the size of %s device '%s' down to a multiple of %lluKB\n",
+		fprintf(stderr,
+			"rounding the size of %s device '%s' down to a multiple of %lluKB\n",
 			dev_names[dev], opts->paths[dev],
 			(unsigned long long)block_bytes[dev] >> 10);
 	bytes -= bytes % block_bytes[dev];
 	if (bytes < SFS_MIN_DEV_BYTES) {
 		printer_human(have, sizeof(have), " ", bytes);
 		printer_human(want, sizeof(want), " ", SFS_MIN_DEV_BYTES);
-		return fail(-EINVAL, "%s device '%s' is too small: %llu bytes (%s), the minimum is %llu (%s)",
+		return fail(-EINVAL,
+			    "%s device '%s' is too small: %llu bytes (%s), the minimum is %llu (%s)",
 			    dev_names[dev], opts->paths[dev],
 			    (unsigned long long)bytes, have,
 			    (unsigned long long)SFS_MIN_DEV_BYTES, want);
@@ -190,10 +193,12 @@ static int check_zone(const struct sfs_format_opts *fmt)
 	if (zone == 0 || (zone >= min && zone <= total))
 		return 0;
 	if (min > total)
-		return fail(-EINVAL, "the data device has %llu blocks, too few for zones of at least %llu; leave out -z",
+		return fail(-EINVAL,
+			    "the data device has %llu blocks, too few for zones of at least %llu; leave out -z",
 			    (unsigned long long)total,
 			    (unsigned long long)min);
-	return fail(-EINVAL, "zones of %llu blocks do not fit the data device, they have %llu to %llu",
+	return fail(-EINVAL,
+		    "zones of %llu blocks do not fit the data device, they have %llu to %llu",
 		    (unsigned long long)zone, (unsigned long long)min,
 		    (unsigned long long)total);
 }
@@ -305,7 +310,8 @@ static int mkfs(struct mkfs_opts *opts, struct sfs_host *host)
 		return ret == -EEXIST ? -EINVAL : ret;
 	ret = sfs_format(host, &opts->fmt, &id);
 	if (ret)
-		return fail_errno(ret, "failed to write the filesystem to '%s' and '%s'",
+		return fail_errno(ret,
+				  "failed to write the filesystem to '%s' and '%s'",
 				  opts->paths[SFS_DEV_META],
 				  opts->paths[SFS_DEV_DATA]);
 	print_volume(opts, &id);

@@ -62,7 +62,8 @@ static int run(int argc, char **argv)
 	if (ret)
 		return ret;
 	if (!host->id[SFS_DEV_META].is_meta)
-		ret = fail(-EINVAL, "'%s' is a data device, which has nothing to print; name the metadata device",
+		ret = fail(-EINVAL,
+			   "'%s' is a data device, which has nothing to print; name the metadata device",
 			   args.meta);
 	else
 		ret = sfs_print(host, args.flags, print_line, NULL);

@@ -46,13 +46,16 @@ static void check_args(struct argp_state *state, struct walk_opts *opts)
 	else if (strcmp(opts->args[ARG_INDEX], "data_seq") == 0)
 		opts->index = SCOUTFS_IOC_WALK_INODES_DATA_SEQ;
 	else
-		argp_error(state, "unknown index '%s', it has to be meta_seq or data_seq",
+		argp_error(state,
+			   "unknown index '%s', it has to be meta_seq or data_seq",
 			   opts->args[ARG_INDEX]);
 	if (parse_walk_first(opts->args[ARG_FIRST], &opts->first))
-		argp_error(state, "FIRST '%s' is not a position MAJOR[.MINOR[.INO]]",
+		argp_error(state,
+			   "FIRST '%s' is not a position MAJOR[.MINOR[.INO]]",
 			   opts->args[ARG_FIRST]);
 	if (parse_walk_last(opts->args[ARG_LAST], &opts->last))
-		argp_error(state, "LAST '%s' is not a position MAJOR[.MINOR[.INO]]",
+		argp_error(state,
+			   "LAST '%s' is not a position MAJOR[.MINOR[.INO]]",
 			   opts->args[ARG_LAST]);
 	if (opts->args[ARG_PATH] && opts->path)
 		argp_error(state, "a path is given twice: '%s' and '%s'",
@@ -124,7 +127,8 @@ static int walk_batch(int fd, const struct walk_opts *opts,
 	if (ret <= 0)
 		return ret;
 	if (ret > BATCH)
-		return fail(-EIO, "WALK_INODES ioctl on '%s' returned %d entries, %d were wanted",
+		return fail(-EIO,
+			    "WALK_INODES ioctl on '%s' returned %d entries, %d were wanted",
 			    opts->path, ret, BATCH);
 	for (i = 0; i < ret; i++)
 		print_entry(pr, &ents[i]);

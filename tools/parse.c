@@ -188,7 +188,8 @@ static int check_slot_unique(const struct sfs_quorum_slot *slots, __u64 nr,
 		if (!slots[i].used || slots[i].port != slot->port ||
 		    memcmp(slots[i].addr, slot->addr, sizeof(slot->addr)))
 			continue;
-		snprintf(msg, msg_size, "quorum slots %d and %d have the same address and port",
+		snprintf(msg, msg_size,
+			 "quorum slots %d and %d have the same address and port",
 			 i, (int)nr);
 		return -EINVAL;
 	}
@@ -219,7 +220,8 @@ static int parse_slot_parts(char *str, struct sfs_quorum_slot *slots,
 		return -EINVAL;
 	}
 	if (parse_u64_range(str, 0, SFS_MAX_SLOTS - 1, &nr)) {
-		snprintf(msg, msg_size, "quorum slot number '%s' is not in 0..%d",
+		snprintf(msg, msg_size,
+			 "quorum slot number '%s' is not in 0..%d",
 			 str, SFS_MAX_SLOTS - 1);
 		return -EINVAL;
 	}

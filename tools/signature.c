@@ -49,10 +49,12 @@ static int report(const char *path, blkid_probe pr)
 	const char *name = "unknown";
 
 	if (blkid_probe_lookup_value(pr, "TYPE", &name, NULL) == 0)
-		return fail(-EEXIST, "'%s' appears to contain an existing %s superblock; use -f to overwrite it",
+		return fail(-EEXIST,
+			    "'%s' appears to contain an existing %s superblock; use -f to overwrite it",
 			    path, name);
 	blkid_probe_lookup_value(pr, "PTTYPE", &name, NULL);
-	return fail(-EEXIST, "'%s' appears to contain a partition table (%s); use -f to overwrite it",
+	return fail(-EEXIST,
+		    "'%s' appears to contain a partition table (%s); use -f to overwrite it",
 		    path, name);
 }
 
@@ -82,7 +84,8 @@ static int check_own(const char *path, int fd)
 	if (pread(fd, buf, sizeof(buf), MAGIC_OFFSET) < 0)
 		return fail_errno(-errno, "failed to read '%s'", path);
 	if (memcmp(buf, magic, sizeof(magic)) == 0)
-		return fail(-EEXIST, "'%s' appears to contain an existing scoutfs superblock; use -f to overwrite it",
+		return fail(-EEXIST,
+			    "'%s' appears to contain an existing scoutfs superblock; use -f to overwrite it",
 			    path);
 	return 0;
 }
