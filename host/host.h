@@ -55,8 +55,7 @@ enum sfs_host_flags {
 
 struct sfs_host_dev {
 	char *path;		/* I as given */
-	int fd;			/* I */
-	int lock_fd;		/* I holds O_EXCL or the OFD lock */
+	int fd;			/* I holds the locks; -1: not given */
 	__u64 size;		/* I bytes, rounded down to 4096 */
 	bool is_block;		/* I device, else a regular file */
 	bool direct;		/* I opened with O_DIRECT */
@@ -72,7 +71,7 @@ struct sfs_owner;
 
 /* I set at open only, A atomic */
 struct sfs_host {
-	struct sfs_host_dev dev[SFS_NR_DEVS];	/* I fd -1: not given */
+	struct sfs_host_dev dev[SFS_NR_DEVS];	/* I */
 	struct sfs_volume_id id[SFS_NR_DEVS];	/* I valid: identified */
 	bool identified;			/* I */
 	unsigned int flags;			/* I enum sfs_host_flags */
@@ -121,7 +120,6 @@ int sfs_block_rw(struct sfs_host *host, int dev, __u64 offset, void *buf,
 
 /* ---- simulated power cuts (powercut.c) ---------------------------------- */
 
-struct sfs_io_work;
 /* NULL without the switch in the environment. */
 int sfs_powercut_start(struct sfs_host *host, struct sfs_powercut **ret_pc);
 void sfs_powercut_stop(struct sfs_powercut *pc);
@@ -196,7 +194,7 @@ void sfs_options_default(struct sfs_options *opts);
  * line that names the option, the value and what it may be.
  */
 int sfs_options_parse(struct sfs_options *opts, const char *list);
-/* For a thing that is not an option but generic to mount(8). */
+/* What the core wants to know of them. */
 void sfs_options_mount(const struct sfs_options *opts,
 		       struct sfs_mount_opts *ret_opts);
 /* The list that parses to the same; -ENAMETOOLONG. */
