@@ -87,16 +87,6 @@ static int check(const struct check_opts *opts, struct sfs_host *host)
 	return res.errors ? FSCK_UNCORRECTED : 0;
 }
 
-/* Was it unmounted in order?  Then nobody is its owner. */
-static bool is_clean(const struct sfs_host *host)
-{
-	char owner[256];
-	bool stopping;
-
-	return sfs_owner_who(&host->dev[SFS_DEV_META], owner, sizeof(owner),
-			     &stopping) == -ENODATA;
-}
-
 int check_volume(const struct check_opts *opts)
 {
 	struct sfs_host *host;
@@ -106,7 +96,7 @@ int check_volume(const struct check_opts *opts)
 	ret = sfs_host_open(opts->meta, opts->data, SFS_HOST_RDONLY, &host);
 	if (ret)
 		return ret;
-	if (opts->trust_clean && is_clean(host)) {
+	if (opts->trust_clean && sfs_owner_clean(host)) {
 		sfs_host_close(host);
 		return 0;
 	}

@@ -154,7 +154,6 @@ static int choose_size(const struct mkfs_opts *opts, struct sfs_host *host,
 	__u64 size = sfs_port_dev_size(host, dev);
 	__u64 limit = opts->limits[dev];
 	__u64 bytes = size;
-	char have[24], want[24];
 
 	if (limit > size)
 		fprintf(stderr,
@@ -169,15 +168,13 @@ static int choose_size(const struct mkfs_opts *opts, struct sfs_host *host,
 			dev_names[dev], opts->paths[dev],
 			(unsigned long long)block_bytes[dev] >> 10);
 	bytes -= bytes % block_bytes[dev];
-	if (bytes < SFS_MIN_DEV_BYTES) {
-		printer_human(have, sizeof(have), " ", bytes);
-		printer_human(want, sizeof(want), " ", SFS_MIN_DEV_BYTES);
+	/* a device that is too small itself has not been opened */
+	if (bytes < SFS_MIN_DEV_BYTES)
 		return fail(-EINVAL,
-			    "%s device '%s' is too small: %llu bytes (%s), the minimum is %llu (%s)",
-			    dev_names[dev], opts->paths[dev],
-			    (unsigned long long)bytes, have,
-			    (unsigned long long)SFS_MIN_DEV_BYTES, want);
-	}
+			    "%llu bytes of %s device '%s' are too few, the minimum is %llu (64 MiB)",
+			    (unsigned long long)bytes, dev_names[dev],
+			    opts->paths[dev],
+			    (unsigned long long)SFS_MIN_DEV_BYTES);
 	*ret_bytes = bytes;
 	return 0;
 }
@@ -286,14 +283,23 @@ static void print_volume(const struct mkfs_opts *opts,
 
 /* ---- */
 
-/* What the devices hold is in nobody's way after this. */
-static int clear_way(const struct mkfs_opts *opts)
+/*
+ * What the devices hold is in nobody's way after this.  -f is not meant for a
+ * volume that another host has mounted.
+ */
+static int clear_way(const struct mkfs_opts *opts, struct sfs_host *host)
 {
 	int (*step)(const char *path) = opts->force ? signature_wipe :
 						      signature_check;
-	int ret = step(opts->paths[SFS_DEV_META]);
+	int ret = 0;
 
-	return ret ? ret : step(opts->paths[SFS_DEV_DATA]);
+	if (opts->force)
+		ret = sfs_owner_check(host);
+	if (ret == 0)
+		ret = step(opts->paths[SFS_DEV_META]);
+	if (ret == 0)
+		ret = step(opts->paths[SFS_DEV_DATA]);
+	return ret;
 }
 
 static int mkfs(struct mkfs_opts *opts, struct sfs_host *host)
@@ -304,7 +310,7 @@ static int mkfs(struct mkfs_opts *opts, struct sfs_host *host)
 	ret = choose_sizes(opts, host);
 	if (ret)
 		return ret;
-	ret = clear_way(opts);
+	ret = clear_way(opts, host);
 	if (ret)
 		/* the errno of a device that holds something */
 		return ret == -EEXIST ? -EINVAL : ret;

@@ -120,12 +120,19 @@ done
 
 # ---- df
 
-prints "    Type  Size    Total    Used    Free  Use%  
-MetaData  64KB    16384    8384    6976    51  
-    Data   4KB  1048576  548576  500000    52  " df
-prints "    Type  Size   Total      Used      Free  Use%  
-MetaData  64KB  1.00GB  524.00MB  436.00MB    51  
-    Data   4KB  4.00GB    2.09GB    1.91GB    52  " df -h
+# Lines end in blanks, so a bar marks their ends here.
+table() { # what is printed, arguments...
+	local want=$1
+	shift
+	fake "$scoutfs" "$@"
+	same "scoutfs $*: output" "$(sed 's/$/|/' <<<"$out")" "$want"
+}
+table "    Type  Size    Total    Used    Free  Use%  |
+MetaData  64KB    16384    8384    6976    51  |
+    Data   4KB  1048576  548576  500000    52  |" df
+table "    Type  Size   Total      Used      Free  Use%  |
+MetaData  64KB  1.00GB  524.00MB  436.00MB    51  |
+    Data   4KB  4.00GB    2.09GB    1.91GB    52  |" df -h
 prints '{"type": "MetaData", "block_bytes": 65536, "total": 16384, '\
 '"used": 8384, "free": 6976, "used_percent": 51}
 {"type": "Data", "block_bytes": 4096, "total": 1048576, "used": 548576, '\
