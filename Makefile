@@ -60,6 +60,7 @@ host_test_src := $(wildcard tests/host/*.c)
 # what the shell tests under tests/fuse call
 fuse_test_src := $(wildcard tests/fuse/*.c)
 fuzz_src := $(wildcard fuzz/*.c)
+fuzz_lib_src := $(wildcard fuzz/lib/*.c)
 man_src := $(wildcard man/*.5 man/*.7 man/*.8)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
@@ -183,9 +184,9 @@ $(fuse_tests): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(link)
 
-$(fuzzers): $(B)/%: $(B)/%.o $(sim_lib) $(fiber_libs)
+$(fuzzers): $(B)/%: $(B)/%.o $(call obj,$(fuzz_lib_src)) $(fiber_libs)
 	$(call say,LINK,$@)
-	$(link) $(SIM_LIBS) $(FUZZ_LIBS)
+	$(link) $(FUZZ_LIBS)
 
 # Kept although they are intermediate, so that nothing is made twice.
 .SECONDARY:
@@ -253,4 +254,5 @@ help:
 	@echo "make clean      removes $(B)"
 	@echo "V=1 shows commands; B=DIR builds elsewhere; ./run-tests tests"
 
--include $(patsubst %.o,%.d,$(call obj,$(all_src) $(fuzz_src)))
+-include $(patsubst %.o,%.d,$(call obj,$(all_src) \
+	$(fuzz_src) $(fuzz_lib_src)))
