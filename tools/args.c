@@ -98,14 +98,21 @@ parse:
 	free(sorted);
 }
 
-error_t args_positional(struct argp_state *state, int key, char *arg,
-			const char *const *names, int min, char **ret_args)
+error_t args_common(struct argp_state *state, int key, char *arg,
+		    struct common_opts *com, const char *const *names, int min,
+		    char **ret_args)
 {
 	unsigned int max = 0;
 
 	while (names[max])
 		max++;
 	switch (key) {
+	case 'p':
+		com->path = arg;
+		return 0;
+	case OPT_JSON:
+		com->json = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= max)
 			argp_error(state, "unexpected argument '%s'", arg);

@@ -9,8 +9,8 @@
 enum { ARG_META, ARG_DATA, NR_ARGS };
 
 struct check_args {
+	struct common_opts com;
 	char *paths[NR_ARGS];
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -23,14 +23,8 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	static const char *const names[] = { "META", "DATA", NULL };
 	struct check_args *args = state->input;
 
-	switch (key) {
-	case OPT_JSON:
-		args->json = true;
-		return 0;
-	default:
-		return args_positional(state, key, arg, names, NR_ARGS,
-				       args->paths);
-	}
+	return args_common(state, key, arg, &args->com, names, NR_ARGS,
+			   args->paths);
 }
 
 static const struct argp argp = {
@@ -43,13 +37,13 @@ static const struct argp argp = {
 
 static int run(int argc, char **argv)
 {
-	struct check_args args = { 0 };
+	struct check_args args = { .com.json = false };
 	struct check_opts opts = { .prog = "check" };
 
 	args_parse(&argp, argc, argv, &args);
 	opts.meta = args.paths[ARG_META];
 	opts.data = args.paths[ARG_DATA];
-	opts.json = args.json;
+	opts.json = args.com.json;
 	return check_volume(&opts);
 }
 

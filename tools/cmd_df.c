@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "printer.h"
 #include "scoutfs/ioctl.h"
@@ -20,9 +19,8 @@
 #define MAX_ENTRIES (1U << 24)
 
 struct df_opts {
-	const char *path;
+	struct common_opts com;
 	bool human;
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -42,14 +40,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case 'h':
 		opts->human = true;
 		return 0;
-	case 'p':
-		opts->path = arg;
-		return 0;
-	case OPT_JSON:
-		opts->json = true;
-		return 0;
 	default:
-		return args_positional(state, key, arg, names, 0, NULL);
+		return args_common(state, key, arg, &opts->com, names, 0,
+				   NULL);
 	}
 }
 
@@ -130,7 +123,7 @@ static void print_df(const struct df_opts *opts,
 		     int nr)
 {
 	static const struct printer_layout layout = { .style = PRINTER_TABLE };
-	struct printer *pr = printer_create(stdout, opts->json, &layout);
+	struct printer *pr = printer_create(stdout, opts->com.json, &layout);
 	__u64 meta = 0;
 	__u64 data = 0;
 	int i;
@@ -148,17 +141,18 @@ static void print_df(const struct df_opts *opts,
 	printer_destroy(pr);
 }
 
-static int df(int fd, const struct df_opts *opts)
+static int df(int fd, void *arg)
 {
+	const struct df_opts *opts = arg;
 	struct scoutfs_ioctl_alloc_detail_entry *ents;
 	struct scoutfs_ioctl_statfs_more sfm = { 0 };
 	int ret;
 
-	ret = call_ioctl(fd, opts->path, "STATFS_MORE",
+	ret = call_ioctl(fd, opts->com.path, "STATFS_MORE",
 			 SCOUTFS_IOC_STATFS_MORE, &sfm, 0);
 	if (ret < 0)
 		return ret;
-	ret = read_detail(fd, opts->path, &ents);
+	ret = read_detail(fd, opts->com.path, &ents);
 	if (ret < 0)
 		return ret;
 	print_df(opts, &sfm, ents, ret);
@@ -168,18 +162,10 @@ static int df(int fd, const struct df_opts *opts)
 
 static int run(int argc, char **argv)
 {
-	struct df_opts opts = { 0 };
-	int ret;
-	int fd;
+	struct df_opts opts = { .com.path = NULL };
 
 	args_parse(&argp, argc, argv, &opts);
-	opts.path = mount_path(opts.path);
-	fd = open_path(opts.path);
-	if (fd < 0)
-		return fd;
-	ret = df(fd, &opts);
-	close(fd);
-	return ret;
+	return on_path(&opts.com, df, &opts);
 }
 
 const struct cmd cmd_df = {

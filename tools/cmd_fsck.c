@@ -21,10 +21,10 @@
 #include "check.h"
 
 struct fsck_args {
+	struct common_opts com;
 	char *paths[2];
 	bool automatic;
 	bool force;
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -53,15 +53,13 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case 'f':
 		args->force = true;
 		return 0;
-	case OPT_JSON:
-		args->json = true;
-		return 0;
 	case ARGP_KEY_END:
 		if (state->arg_num == 0)
 			argp_error(state, "missing DATA argument");
 		return 0;
 	default:
-		return args_positional(state, key, arg, names, 1, args->paths);
+		return args_common(state, key, arg, &args->com, names, 1,
+				   args->paths);
 	}
 }
 
@@ -125,14 +123,14 @@ static char *find_meta(const char *data)
 
 static int run(int argc, char **argv)
 {
-	struct fsck_args args = { { NULL } };
+	struct fsck_args args = { .com.json = false };
 	struct check_opts opts = { .prog = "fsck.scoutfs" };
 	char *found = NULL;
 	int ret;
 
 	argp_err_exit_status = FSCK_USAGE;
 	args_parse(&argp, argc, argv, &args);
-	opts.json = args.json;
+	opts.json = args.com.json;
 	opts.quiet = args.automatic;
 	opts.trust_clean = args.automatic && !args.force;
 	opts.meta = args.paths[0];

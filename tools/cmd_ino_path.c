@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "parse.h"
 #include "printer.h"
@@ -20,10 +19,9 @@
 #define RESULT_BYTES 65535
 
 struct ino_path_opts {
-	const char *path;
+	struct common_opts com;
 	char *ino_arg;
 	__u64 ino;
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -39,15 +37,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	error_t err;
 
 	switch (key) {
-	case 'p':
-		opts->path = arg;
-		return 0;
-	case OPT_JSON:
-		opts->json = true;
-		return 0;
 	default:
-		err = args_positional(state, key, arg, names, 1,
-				      &opts->ino_arg);
+		err = args_common(state, key, arg, &opts->com, names, 1,
+				   &opts->ino_arg);
 		if (key == ARGP_KEY_END &&
 		    parse_u64(opts->ino_arg, &opts->ino))
 			argp_error(state, "'%s' is not an inode number",
@@ -89,10 +81,10 @@ static int next_path(int fd, const char *path,
 	return 1;
 }
 
-static int ino_path(int fd, const struct ino_path_opts *opts, void *res)
+static int print_paths(int fd, const struct ino_path_opts *opts, void *res)
 {
 	static const struct printer_layout layout = { .style = PRINTER_BARE };
-	struct printer *pr = printer_create(stdout, opts->json, &layout);
+	struct printer *pr = printer_create(stdout, opts->com.json, &layout);
 	struct scoutfs_ioctl_ino_path ip = {
 		.ino = opts->ino,
 		.result_ptr = (unsigned long)res,
@@ -101,29 +93,30 @@ static int ino_path(int fd, const struct ino_path_opts *opts, void *res)
 	int ret;
 
 	do {
-		ret = next_path(fd, opts->path, &ip, pr);
+		ret = next_path(fd, opts->com.path, &ip, pr);
 	} while (ret > 0 && !ferror(stdout));
 	printer_destroy(pr);
+	return ret;
+}
+
+static int ino_path(int fd, void *arg)
+{
+	void *res = malloc(RESULT_BYTES);
+	int ret;
+
+	if (!res)
+		return fail(-ENOMEM, "out of memory");
+	ret = print_paths(fd, arg, res);
+	free(res);
 	return ret < 0 ? ret : 0;
 }
 
 static int run(int argc, char **argv)
 {
-	struct ino_path_opts opts = { 0 };
-	void *res;
-	int ret;
-	int fd;
+	struct ino_path_opts opts = { .com.path = NULL };
 
 	args_parse(&argp, argc, argv, &opts);
-	opts.path = mount_path(opts.path);
-	fd = open_path(opts.path);
-	if (fd < 0)
-		return fd;
-	res = malloc(RESULT_BYTES);
-	ret = res ? ino_path(fd, &opts, res) : fail(-ENOMEM, "out of memory");
-	free(res);
-	close(fd);
-	return ret;
+	return on_path(&opts.com, ino_path, &opts);
 }
 
 const struct cmd cmd_ino_path = {

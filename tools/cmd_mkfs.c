@@ -23,11 +23,11 @@
 #define MIN_ZONE_BLOCKS (1ULL << 20)
 
 struct mkfs_opts {
+	struct common_opts com;
 	char *paths[SFS_NR_DEVS];
 	struct sfs_format_opts fmt;
 	__u64 limits[SFS_NR_DEVS];	/* 0: all of the device */
 	bool force;
-	bool json;
 };
 
 static const char *const dev_names[SFS_NR_DEVS] = {
@@ -129,11 +129,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case 'z':
 		take_zone(state, arg);
 		return 0;
-	case OPT_JSON:
-		opts->json = true;
-		return 0;
 	default:
-		return args_positional(state, key, arg, names, 2, opts->paths);
+		return args_common(state, key, arg, &opts->com, names, 2,
+				   opts->paths);
 	}
 }
 
@@ -253,7 +251,7 @@ static void print_volume(const struct mkfs_opts *opts,
 		.width = 22,
 		.colon = ":",
 	};
-	struct printer *pr = printer_create(stdout, opts->json, &layout);
+	struct printer *pr = printer_create(stdout, opts->com.json, &layout);
 	const __u8 *u = id->uuid;
 	char buf[64];
 

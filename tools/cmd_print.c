@@ -14,6 +14,7 @@
 #include "host/host.h"
 
 struct print_args {
+	struct common_opts com;
 	char *meta;
 	int flags;
 };
@@ -34,7 +35,8 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		args->flags &= ~SFS_PRINT_ITEMS;
 		return 0;
 	default:
-		return args_positional(state, key, arg, names, 1, &args->meta);
+		return args_common(state, key, arg, &args->com, names, 1,
+				   &args->meta);
 	}
 }
 

@@ -4,17 +4,15 @@
  */
 #include "tools.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "printer.h"
 #include "scoutfs/ioctl.h"
 
 struct stat_opts {
+	struct common_opts com;
 	char *file;
 	const char *field;
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -34,11 +32,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case 's':
 		opts->field = arg;
 		return 0;
-	case OPT_JSON:
-		opts->json = true;
-		return 0;
 	default:
-		return args_positional(state, key, arg, names, 1, &opts->file);
+		return args_common(state, key, arg, &opts->com, names, 1,
+				   &opts->file);
 	}
 }
 
@@ -48,49 +44,37 @@ static const struct argp argp = {
 	"of a file or directory.",
 };
 
-static int print_stat(const struct stat_opts *opts,
-		      const struct scoutfs_ioctl_stat_more *stm)
+static int stat_file(int fd, void *arg)
 {
-	static const struct printer_layout layout = {
-		.style = PRINTER_LABELS,
-		.width = 17,
-	};
-	struct printer *pr = printer_create(stdout, opts->json, &layout);
+	const struct stat_opts *opts = arg;
+	struct scoutfs_ioctl_stat_more stm = { 0 };
+	struct printer *pr;
 	char crtime[48];
-	int ret = 0;
+	int ret;
 
-	if (opts->field)
-		printer_only(pr, opts->field);
+	ret = call_ioctl(fd, opts->file, "STAT_MORE", SCOUTFS_IOC_STAT_MORE,
+			 &stm, 0);
+	if (ret < 0)
+		return ret;
 	snprintf(crtime, sizeof(crtime), "%llu.%09u",
-		 (unsigned long long)stm->crtime_sec, stm->crtime_nsec);
-	printer_u64(pr, "meta_seq", stm->meta_seq);
-	printer_u64(pr, "data_seq", stm->data_seq);
-	printer_u64(pr, "data_version", stm->data_version);
-	printer_u64(pr, "online_blocks", stm->online_blocks);
-	printer_u64(pr, "offline_blocks", stm->offline_blocks);
+		 (unsigned long long)stm.crtime_sec, stm.crtime_nsec);
+	pr = fields_begin(&opts->com, opts->field);
+	printer_u64(pr, "meta_seq", stm.meta_seq);
+	printer_u64(pr, "data_seq", stm.data_seq);
+	printer_u64(pr, "data_version", stm.data_version);
+	printer_u64(pr, "online_blocks", stm.online_blocks);
+	printer_u64(pr, "offline_blocks", stm.offline_blocks);
 	printer_str(pr, "crtime", NULL, crtime);
-	printer_end(pr);
-	if (!printer_found(pr))
-		ret = fail(-EINVAL, "unknown field '%s'", opts->field);
-	printer_destroy(pr);
-	return ret;
+	return fields_end(pr, opts->field);
 }
 
 static int run(int argc, char **argv)
 {
-	struct stat_opts opts = { 0 };
-	struct scoutfs_ioctl_stat_more stm = { 0 };
-	int ret;
-	int fd;
+	struct stat_opts opts = { .field = NULL };
 
 	args_parse(&argp, argc, argv, &opts);
-	fd = open_path(opts.file);
-	if (fd < 0)
-		return fd;
-	ret = call_ioctl(fd, opts.file, "STAT_MORE", SCOUTFS_IOC_STAT_MORE,
-			 &stm, 0);
-	close(fd);
-	return ret < 0 ? ret : print_stat(&opts, &stm);
+	opts.com.path = opts.file;
+	return on_path(&opts.com, stat_file, &opts);
 }
 
 const struct cmd cmd_stat = {

@@ -4,17 +4,14 @@
  */
 #include "tools.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "printer.h"
 #include "scoutfs/ioctl.h"
 
 struct statfs_opts {
-	const char *path;
+	struct common_opts com;
 	const char *field;
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -32,17 +29,12 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	struct statfs_opts *opts = state->input;
 
 	switch (key) {
-	case 'p':
-		opts->path = arg;
-		return 0;
 	case 's':
 		opts->field = arg;
 		return 0;
-	case OPT_JSON:
-		opts->json = true;
-		return 0;
 	default:
-		return args_positional(state, key, arg, names, 0, NULL);
+		return args_common(state, key, arg, &opts->com, names, 0,
+				   NULL);
 	}
 }
 
@@ -59,46 +51,32 @@ static void print_id(struct printer *pr, const char *name, __u64 id)
 	printer_str(pr, name, NULL, buf);
 }
 
-static int print_statfs(const struct statfs_opts *opts,
-			const struct scoutfs_ioctl_statfs_more *sfm)
+static int statfs_path(int fd, void *arg)
 {
-	static const struct printer_layout layout = {
-		.style = PRINTER_LABELS,
-		.width = 17,
-	};
-	struct printer *pr = printer_create(stdout, opts->json, &layout);
-	int ret = 0;
+	const struct statfs_opts *opts = arg;
+	struct scoutfs_ioctl_statfs_more sfm = { 0 };
+	struct printer *pr;
+	int ret;
 
-	if (opts->field)
-		printer_only(pr, opts->field);
-	print_id(pr, "fsid", sfm->fsid);
-	print_id(pr, "rid", sfm->rid);
-	printer_u64(pr, "committed_seq", sfm->committed_seq);
-	printer_u64(pr, "total_meta_blocks", sfm->total_meta_blocks);
-	printer_u64(pr, "total_data_blocks", sfm->total_data_blocks);
-	printer_end(pr);
-	if (!printer_found(pr))
-		ret = fail(-EINVAL, "unknown field '%s'", opts->field);
-	printer_destroy(pr);
-	return ret;
+	ret = call_ioctl(fd, opts->com.path, "STATFS_MORE",
+			 SCOUTFS_IOC_STATFS_MORE, &sfm, 0);
+	if (ret < 0)
+		return ret;
+	pr = fields_begin(&opts->com, opts->field);
+	print_id(pr, "fsid", sfm.fsid);
+	print_id(pr, "rid", sfm.rid);
+	printer_u64(pr, "committed_seq", sfm.committed_seq);
+	printer_u64(pr, "total_meta_blocks", sfm.total_meta_blocks);
+	printer_u64(pr, "total_data_blocks", sfm.total_data_blocks);
+	return fields_end(pr, opts->field);
 }
 
 static int run(int argc, char **argv)
 {
-	struct scoutfs_ioctl_statfs_more sfm = { 0 };
-	struct statfs_opts opts = { 0 };
-	int ret;
-	int fd;
+	struct statfs_opts opts = { .field = NULL };
 
 	args_parse(&argp, argc, argv, &opts);
-	opts.path = mount_path(opts.path);
-	fd = open_path(opts.path);
-	if (fd < 0)
-		return fd;
-	ret = call_ioctl(fd, opts.path, "STATFS_MORE",
-			 SCOUTFS_IOC_STATFS_MORE, &sfm, 0);
-	close(fd);
-	return ret < 0 ? ret : print_statfs(&opts, &sfm);
+	return on_path(&opts.com, statfs_path, &opts);
 }
 
 const struct cmd cmd_statfs = {

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "parse.h"
 #include "printer.h"
@@ -25,12 +24,11 @@
 enum { ARG_INDEX, ARG_FIRST, ARG_LAST, ARG_PATH, NR_ARGS };
 
 struct walk_opts {
+	struct common_opts com;
 	char *args[NR_ARGS];
-	const char *path;
 	struct scoutfs_ioctl_walk_inodes_entry first;
 	struct scoutfs_ioctl_walk_inodes_entry last;
 	__u8 index;
-	bool json;
 };
 
 static const struct argp_option options[] = {
@@ -57,11 +55,11 @@ static void check_args(struct argp_state *state, struct walk_opts *opts)
 		argp_error(state,
 			   "LAST '%s' is not a position MAJOR[.MINOR[.INO]]",
 			   opts->args[ARG_LAST]);
-	if (opts->args[ARG_PATH] && opts->path)
+	if (opts->args[ARG_PATH] && opts->com.path)
 		argp_error(state, "a path is given twice: '%s' and '%s'",
-			   opts->path, opts->args[ARG_PATH]);
+			   opts->com.path, opts->args[ARG_PATH]);
 	if (opts->args[ARG_PATH])
-		opts->path = opts->args[ARG_PATH];
+		opts->com.path = opts->args[ARG_PATH];
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
@@ -73,14 +71,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	error_t err;
 
 	switch (key) {
-	case 'p':
-		opts->path = arg;
-		return 0;
-	case OPT_JSON:
-		opts->json = true;
-		return 0;
 	default:
-		err = args_positional(state, key, arg, names, 3, opts->args);
+		err = args_common(state, key, arg, &opts->com, names, 3,
+				   opts->args);
 		if (key == ARGP_KEY_END)
 			check_args(state, opts);
 		return err;
@@ -115,31 +108,32 @@ static bool next_pos(struct scoutfs_ioctl_walk_inodes_entry *pos)
 
 /* Returns 1 when there may be more. */
 static int walk_batch(int fd, const struct walk_opts *opts,
-		      struct scoutfs_ioctl_walk_inodes *walk,
+		      struct scoutfs_ioctl_walk_inodes *wi,
 		      struct scoutfs_ioctl_walk_inodes_entry *ents,
 		      struct printer *pr)
 {
 	int ret;
 	int i;
 
-	ret = call_ioctl(fd, opts->path, "WALK_INODES",
-			 SCOUTFS_IOC_WALK_INODES, walk, 0);
+	ret = call_ioctl(fd, opts->com.path, "WALK_INODES",
+			 SCOUTFS_IOC_WALK_INODES, wi, 0);
 	if (ret <= 0)
 		return ret;
 	if (ret > BATCH)
 		return fail(-EIO,
 			    "WALK_INODES ioctl on '%s' returned %d entries, %d were wanted",
-			    opts->path, ret, BATCH);
+			    opts->com.path, ret, BATCH);
 	for (i = 0; i < ret; i++)
 		print_entry(pr, &ents[i]);
 	if (fflush(stdout) != 0)
 		return 0;
-	walk->first = ents[ret - 1];
-	return next_pos(&walk->first);
+	wi->first = ents[ret - 1];
+	return next_pos(&wi->first);
 }
 
-static int walk(int fd, const struct walk_opts *opts)
+static int walk(int fd, void *arg)
 {
+	const struct walk_opts *opts = arg;
 	static const int widths[] = { 20, 20, 10, 20 };
 	static const struct printer_layout layout = {
 		.style = PRINTER_COLUMNS,
@@ -147,18 +141,18 @@ static int walk(int fd, const struct walk_opts *opts)
 		.header_every = 25,
 	};
 	struct scoutfs_ioctl_walk_inodes_entry ents[BATCH];
-	struct scoutfs_ioctl_walk_inodes walk = {
+	struct scoutfs_ioctl_walk_inodes wi = {
 		.first = opts->first,
 		.last = opts->last,
 		.entries_ptr = (unsigned long)ents,
 		.nr_entries = BATCH,
 		.index = opts->index,
 	};
-	struct printer *pr = printer_create(stdout, opts->json, &layout);
+	struct printer *pr = printer_create(stdout, opts->com.json, &layout);
 	int ret;
 
 	do {
-		ret = walk_batch(fd, opts, &walk, ents, pr);
+		ret = walk_batch(fd, opts, &wi, ents, pr);
 	} while (ret > 0);
 	printer_destroy(pr);
 	return ret;
@@ -166,18 +160,10 @@ static int walk(int fd, const struct walk_opts *opts)
 
 static int run(int argc, char **argv)
 {
-	struct walk_opts opts = { 0 };
-	int ret;
-	int fd;
+	struct walk_opts opts = { .com.path = NULL };
 
 	args_parse(&argp, argc, argv, &opts);
-	opts.path = mount_path(opts.path);
-	fd = open_path(opts.path);
-	if (fd < 0)
-		return fd;
-	ret = walk(fd, &opts);
-	close(fd);
-	return ret;
+	return on_path(&opts.com, walk, &opts);
 }
 
 const struct cmd cmd_walk_inodes = {

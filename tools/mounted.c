@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Talking to a mounted filesystem: finding it, and ioctls with their errors.
+ * Talking to a mounted filesystem: finding it, ioctls with their errors, and
+ * printing the structures they fill.
  */
 #include "tools.h"
 
@@ -8,23 +9,31 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
-const char *mount_path(const char *path)
+#include "printer.h"
+
+static const char *default_path(void)
 {
-	const char *env;
+	const char *env = getenv("SCOUTFS_MOUNT_PATH");
 
-	if (path)
-		return path;
-	env = getenv("SCOUTFS_MOUNT_PATH");
 	return env && *env ? env : ".";
 }
 
-/* A fifo without a writer would otherwise be waited for. */
-int open_path(const char *path)
+int on_path(struct common_opts *com, int (*fn)(int fd, void *arg), void *arg)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int ret;
+	int fd;
 
-	return fd < 0 ? fail_errno(-errno, "failed to open '%s'", path) : fd;
+	if (!com->path)
+		com->path = default_path();
+	/* without O_NONBLOCK a fifo would wait for a writer */
+	fd = open(com->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(-errno, "failed to open '%s'", com->path);
+	ret = fn(fd, arg);
+	close(fd);
+	return ret;
 }
 
 int call_ioctl(int fd, const char *path, const char *name, unsigned long cmd,
@@ -44,4 +53,27 @@ int call_ioctl(int fd, const char *path, const char *name, unsigned long cmd,
 	if (err == -ENOTTY)
 		return fail(err, "'%s' is not on a scoutfs filesystem", path);
 	return fail_errno(err, "%s ioctl on '%s' failed", name, path);
+}
+
+struct printer *fields_begin(const struct common_opts *com, const char *only)
+{
+	static const struct printer_layout layout = {
+		.style = PRINTER_LABELS,
+		.width = 17,
+	};
+	struct printer *pr = printer_create(stdout, com->json, &layout);
+
+	if (only)
+		printer_only(pr, only);
+	return pr;
+}
+
+int fields_end(struct printer *pr, const char *only)
+{
+	bool found;
+
+	printer_end(pr);
+	found = printer_found(pr);
+	printer_destroy(pr);
+	return found ? 0 : fail(-EINVAL, "unknown field '%s'", only);
 }

@@ -60,13 +60,20 @@ enum {
  * option.  Exits on usage errors.
  */
 void args_parse(const struct argp *argp, int argc, char **argv, void *input);
+/* Options that most commands have; NULL and false are not given. */
+struct common_opts {
+	const char *path;
+	bool json;
+};
+
 /*
- * The end of every parser: stores positional arguments in @ret_args, which has
- * room for all of the NULL-terminated @names; fewer than @min or too many of
- * them are usage errors.
+ * The end of every parser: takes common options and stores positional
+ * arguments in @ret_args, which has room for all of the NULL-terminated
+ * @names; fewer than @min or too many of them are usage errors.
  */
-error_t args_positional(struct argp_state *state, int key, char *arg,
-			const char *const *names, int min, char **ret_args);
+error_t args_common(struct argp_state *state, int key, char *arg,
+		    struct common_opts *com, const char *const *names, int min,
+		    char **ret_args);
 
 /* ---- failure ------------------------------------------------------------ */
 
@@ -78,10 +85,13 @@ int fail_errno(int err, const char *fmt, ...)
 
 /* ---- mounted filesystems ------------------------------------------------ */
 
-/* @path, or the default for NULL.  Never empty. */
-const char *mount_path(const char *path);
-/* A descriptor of @path to call ioctls on, or a negative errno. */
-int open_path(const char *path);
+struct printer;
+
+/*
+ * Opens com->path, or what stands for it when it is not given, and returns
+ * what @fn returns for its descriptor.  com->path is set then.
+ */
+int on_path(struct common_opts *com, int (*fn)(int fd, void *arg), void *arg);
 /*
  * ioctl(2) that returns a negative errno; ENOTTY becomes the line that @path
  * is not on a scoutfs filesystem, other errors except those in @quiet (which
@@ -89,5 +99,12 @@ int open_path(const char *path);
  */
 int call_ioctl(int fd, const char *path, const char *name, unsigned long cmd,
 	       void *arg, int quiet);
+
+/*
+ * A record of fields, a line for each, of which @only may be wanted alone.
+ * fields_end() prints it and fails when there is no such field.
+ */
+struct printer *fields_begin(const struct common_opts *com, const char *only);
+int fields_end(struct printer *pr, const char *only);
 
 #endif
