@@ -165,8 +165,35 @@ for cmd in "mkfs -f" check; do
 		"scoutfs: ${cmd%% *} failed: Device or resource busy (16)"
 done
 
+# ---- block devices
+
+images
+loops=
+trap 'for loop in $loops; do losetup -d "$loop"; done' EXIT
+if a=$(losetup -f --show meta 2>/dev/null); then
+	loops=$a
+	b=$(losetup -f --show data) && loops="$a $b"
+	succeeds mkfs "$a" "$b"
+	succeeds check "$a" "$b"
+	ln -s "$a" node
+	run "$scoutfs" mkfs -f "$a" node
+	ok "mkfs: one block device by two names" \
+		grep -q 'are the same device' <<<"$err"
+	python3 -c '
+import os, subprocess, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)
+sys.exit(subprocess.call(sys.argv[2:]))' "$b" "$scoutfs" mkfs -f "$a" "$b" \
+		2>"$SCRATCH/err"
+	same "mkfs: a block device that is in use" \
+		"$(tail -n 1 "$SCRATCH/err")" \
+		"scoutfs: mkfs failed: Device or resource busy (16)"
+else
+	ok "mkfs of block devices # SKIP no loop devices" true
+fi
+
 # ---- print
 
+images
 succeeds mkfs -f meta data
 uuid=$(value uuid)
 succeeds print meta
