@@ -158,6 +158,8 @@ void sfs_socket_path(__u64 fsid, char *buf, size_t size);
 int sfs_owner_claim(struct sfs_host *host);
 /* Like claim, but nothing is written: is there another owner? */
 int sfs_owner_check(struct sfs_host *host);
+/* Was it released in order, or never owned?  Does not wait for anything. */
+bool sfs_owner_clean(struct sfs_host *host);
 /* The mount's id, known later than the claim. */
 void sfs_owner_set_rid(struct sfs_host *host, __u64 rid);
 /* Says that release is near; others that wait may go on waiting. */

@@ -300,6 +300,20 @@ int sfs_owner_check(struct sfs_host *host)
 	return ret;
 }
 
+bool sfs_owner_clean(struct sfs_host *host)
+{
+	struct owner_block *ob = sfs_port_buf_alloc(SFS_BLOCK);
+	bool clean = false;
+
+	if (ob && read_block(host, ob) == 0)
+		clean = le64toh(ob->magic) != OWNER_MAGIC ||
+			(is_intact(ob) &&
+			 (le32toh(ob->state) == OWNER_CLEAN ||
+			  le64toh(ob->fsid) != host->id[SFS_DEV_META].fsid));
+	sfs_port_buf_free(ob, SFS_BLOCK);
+	return clean;
+}
+
 /* Without locks and ports, for messages to those who did not get a lock. */
 int sfs_owner_who(const struct sfs_host_dev *dev, char *buf, size_t size,
 		  bool *ret_stopping)

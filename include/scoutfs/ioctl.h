@@ -20,14 +20,13 @@
  * data 4 KiB.
  *
  * This file needs nothing but fixed-width types and is read by the kernel and
- * by user space; tests/tools/abi.c pins every size, offset and value.
+ * by user space; tests/host/tools_abi.c pins every size, offset and value.
  */
 #ifndef SCOUTFS_IOCTL_H
 #define SCOUTFS_IOCTL_H
 
 #include <linux/types.h>
 #include <linux/ioctl.h>
-#include <asm/byteorder.h>
 
 #define SCOUTFS_IOCTL_MAGIC 0xE8
 
@@ -502,7 +501,7 @@ struct scoutfs_ioctl_alloc_detail_entry {
 	__u64 id;		/* of a server's pool or a mount */
 	__u64 blocks;
 	__u8 type;		/* 0 */
-#if defined(__BIG_ENDIAN_BITFIELD)
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	__u8 __bit_pad : 6;
 	__u8 avail : 1;
 	__u8 meta : 1;
