@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The identity of a volume: one 4 KiB block on each device that says which
+ * volume this is, how large its parts are and who may run its server.
+ *
+ * Written by mkfs and by administrative commands only, never while mounted.
+ * mkfs writes the copy at the head of the metadata device last: before that
+ * write the devices are not a scoutfs volume, after it they are a whole one.
+ * The copy at the tail of the metadata device serves when the head was
+ * overwritten (check names it; a mount does not use it).
+ */
+#include "base/identity.h"
+
+#include <linux/crc32c.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+#include "base/block.h"
+#include "base/log.h"
+
+static const char *const dev_name[] = { "metadata", "data" };
+
+void sfs_identity_geometry(u64 meta_bytes, u64 *ret_region_bytes,
+			   u32 *ret_segment_bytes)
+{
+	u64 seg = clamp_t(u64, roundup_pow_of_two(meta_bytes / 1024),
+			  64ULL << 10, 4ULL << 20);
+	u64 region = clamp_t(u64, meta_bytes / 16, 8ULL << 20, 64ULL << 30);
+
+	*ret_segment_bytes = (u32)seg;
+	*ret_region_bytes = round_down(region, 64ULL << 10);
+}
+
+u64 sfs_identity_seg_start(const struct sfs_identity *ident)
+{
+	return SFS_META_REGION + ident->region_bytes;
+}
+
+u64 sfs_identity_nr_segs(const struct sfs_identity *ident)
+{
+	u64 start = sfs_identity_seg_start(ident);
+
+	return div_u64(ident->id.meta_bytes - SFS_META_TAIL - start,
+		       ident->segment_bytes);
+}
+
+static void encode(struct sfs_identity_block *blk,
+		   const struct sfs_identity *ident, int dev)
+{
+	const struct sfs_volume_id *id = &ident->id;
+	int i;
+
+	memset(blk, 0, sizeof(*blk));
+	blk->magic = cpu_to_le32(SFS_IDENTITY_MAGIC);
+	blk->hdr_fsid = cpu_to_le64(id->fsid);
+	blk->seq = cpu_to_le64(1);
+	blk->blkno = cpu_to_le64(SFS_META_IDENTITY / SFS_UNIT);
+	blk->id = blk->hdr_fsid;
+	blk->fmt_vers = cpu_to_le64(SFS_FMT_VERS);
+	blk->flags = cpu_to_le64(dev == SFS_DEV_META ? SFS_IDENTITY_META : 0);
+	memcpy(blk->uuid, id->uuid, sizeof(blk->uuid));
+	blk->our_version = cpu_to_le32(SFS_OUR_VERSION);
+	blk->interface_version = cpu_to_le32(id->interface_version);
+	blk->meta_bytes = cpu_to_le64(id->meta_bytes);
+	blk->data_bytes = cpu_to_le64(id->data_bytes);
+	blk->region_bytes = cpu_to_le64(ident->region_bytes);
+	blk->segment_bytes = cpu_to_le32(ident->segment_bytes);
+	blk->data_alloc_zone_blocks = cpu_to_le64(id->data_alloc_zone_blocks);
+	memcpy(blk->hash_key, ident->hash_key, sizeof(blk->hash_key));
+	blk->quorum_version = cpu_to_le64(id->quorum_version);
+	for (i = 0; i < SFS_MAX_SLOTS; i++) {
+		if (!id->slots[i].used)
+			continue;
+		blk->slots[i].family = id->slots[i].family;
+		blk->slots[i].port = cpu_to_le16(id->slots[i].port);
+		memcpy(blk->slots[i].addr, id->slots[i].addr,
+		       sizeof(blk->slots[i].addr));
+	}
+	blk->crc = cpu_to_le32(crc32c(~0U, (u8 *)blk + 4, sizeof(*blk) - 4));
+}
+
+static int bad_field(struct sfs_host *host, int dev, const char *field,
+		     u64 value)
+{
+	sfs_err(host,
+		"identity block of the %s device is damaged: %s is %llu",
+		dev_name[dev], field, value);
+	return -EUCLEAN;
+}
+
+static int check_sizes(struct sfs_host *host, int dev,
+		       const struct sfs_identity *ident)
+{
+	const struct sfs_volume_id *id = &ident->id;
+	u64 region;
+	u32 seg;
+
+	if (id->meta_bytes < SFS_MIN_DEV_BYTES || id->meta_bytes > 1ULL << 56 ||
+	    !IS_ALIGNED(id->meta_bytes, 64 << 10))
+		return bad_field(host, dev, "metadata size", id->meta_bytes);
+	if (id->data_bytes < SFS_MIN_DEV_BYTES || id->data_bytes > 1ULL << 60 ||
+	    !IS_ALIGNED(id->data_bytes, SFS_UNIT))
+		return bad_field(host, dev, "data size", id->data_bytes);
+	sfs_identity_geometry(id->meta_bytes, &region, &seg);
+	if (ident->region_bytes != region)
+		return bad_field(host, dev, "server region size",
+				 ident->region_bytes);
+	if (ident->segment_bytes != seg)
+		return bad_field(host, dev, "segment size",
+				 ident->segment_bytes);
+	if (id->interface_version < 1 || id->interface_version > 2)
+		return bad_field(host, dev, "interface version",
+				 id->interface_version);
+	return 0;
+}
+
+static int decode(struct sfs_host *host, int dev,
+		  const struct sfs_identity_block *blk,
+		  struct sfs_identity *ident)
+{
+	struct sfs_volume_id *id = &ident->id;
+	u64 unknown;
+	int i;
+
+	memset(ident, 0, sizeof(*ident));
+	id->fsid = le64_to_cpu(blk->id);
+	memcpy(id->uuid, blk->uuid, sizeof(id->uuid));
+	id->is_meta = !!(le64_to_cpu(blk->flags) & SFS_IDENTITY_META);
+	id->interface_version = le32_to_cpu(blk->interface_version);
+	id->meta_bytes = le64_to_cpu(blk->meta_bytes);
+	id->data_bytes = le64_to_cpu(blk->data_bytes);
+	id->data_alloc_zone_blocks = le64_to_cpu(blk->data_alloc_zone_blocks);
+	id->quorum_version = le64_to_cpu(blk->quorum_version);
+	ident->region_bytes = le64_to_cpu(blk->region_bytes);
+	ident->segment_bytes = le32_to_cpu(blk->segment_bytes);
+	memcpy(ident->hash_key, blk->hash_key, sizeof(ident->hash_key));
+	for (i = 0; i < SFS_MAX_SLOTS; i++) {
+		if (blk->slots[i].family != 0 && blk->slots[i].family != 4)
+			return bad_field(host, dev, "quorum slot family",
+					 blk->slots[i].family);
+		id->slots[i].used = blk->slots[i].family != 0;
+		id->slots[i].family = blk->slots[i].family;
+		id->slots[i].port = le16_to_cpu(blk->slots[i].port);
+		memcpy(id->slots[i].addr, blk->slots[i].addr,
+		       sizeof(id->slots[i].addr));
+	}
+	unknown = (le64_to_cpu(blk->incompat) & ~SFS_INCOMPAT_KNOWN) |
+		  (le64_to_cpu(blk->ro_compat) & ~SFS_RO_COMPAT_KNOWN);
+	if (le32_to_cpu(blk->our_version) != SFS_OUR_VERSION || unknown) {
+		sfs_err(host,
+			"the %s device holds a scoutfs of format %u with features %llx that this version does not know: use a newer one",
+			dev_name[dev], le32_to_cpu(blk->our_version), unknown);
+		return -EPROTONOSUPPORT;
+	}
+	if (blk->hdr_fsid != blk->id)
+		return bad_field(host, dev, "fsid", le64_to_cpu(blk->hdr_fsid));
+	return check_sizes(host, dev, ident);
+}
+
+int sfs_identity_read(struct sfs_host *host, int dev,
+		      struct sfs_identity *ret_ident)
+{
+	struct sfs_identity_block *blk;
+	struct sfs_identity ident;
+	u32 crc;
+	int ret;
+
+	blk = sfs_port_buf_alloc(sizeof(*blk));
+	if (!blk)
+		return -ENOMEM;
+	ret = sfs_io_read(host, dev, SFS_META_IDENTITY, blk, sizeof(*blk));
+	if (ret < 0) {
+		sfs_err(host, "can not read the %s device: error %d",
+			dev_name[dev], ret);
+		goto out;
+	}
+	if (le32_to_cpu(blk->magic) != SFS_IDENTITY_MAGIC) {
+		sfs_err(host,
+			"no scoutfs on the %s device: make one with mkfs.scoutfs",
+			dev_name[dev]);
+		ret = -ENODATA;
+		goto out;
+	}
+	if (le64_to_cpu(blk->fmt_vers) != SFS_FMT_VERS) {
+		sfs_err(host,
+			"the %s device holds a scoutfs of format version %llu, made by another implementation",
+			dev_name[dev], le64_to_cpu(blk->fmt_vers));
+		ret = -EPROTONOSUPPORT;
+		goto out;
+	}
+	crc = crc32c(~0U, (u8 *)blk + 4, sizeof(*blk) - 4);
+	if (le32_to_cpu(blk->crc) != crc) {
+		ret = bad_field(host, dev, "crc", le32_to_cpu(blk->crc));
+		goto out;
+	}
+	ret = decode(host, dev, blk, &ident);
+	if (ret == 0)
+		*ret_ident = ident;
+out:
+	sfs_port_buf_free(blk, sizeof(*blk));
+	return ret;
+}
+
+int sfs_read_identity(struct sfs_host *host, int dev,
+		      struct sfs_volume_id *ret_id)
+{
+	struct sfs_identity ident;
+	int ret;
+
+	ret = sfs_identity_read(host, dev, &ident);
+	if (ret == 0)
+		*ret_id = ident.id;
+	return ret;
+}
+
+int sfs_identity_write(struct sfs_host *host, const struct sfs_identity *ident)
+{
+	struct sfs_identity_block *blk;
+	u64 tail = ident->id.meta_bytes - SFS_META_TAIL;
+	int ret;
+
+	blk = sfs_port_buf_alloc(sizeof(*blk));
+	if (!blk)
+		return -ENOMEM;
+	encode(blk, ident, SFS_DEV_DATA);
+	ret = sfs_io_write(host, SFS_DEV_DATA, SFS_DATA_IDENTITY, blk,
+			   sizeof(*blk), SFS_IO_FUA);
+	if (ret == 0) {
+		encode(blk, ident, SFS_DEV_META);
+		ret = sfs_io_write(host, SFS_DEV_META, tail, blk, sizeof(*blk),
+				   SFS_IO_FUA);
+	}
+	if (ret == 0)
+		ret = sfs_io_write(host, SFS_DEV_META, SFS_META_IDENTITY, blk,
+				   sizeof(*blk), SFS_IO_FUA);
+	sfs_port_buf_free(blk, sizeof(*blk));
+	return ret;
+}
+
+static int too_small(struct sfs_host *host, int dev, u64 bytes)
+{
+	u64 size = sfs_port_dev_size(host, dev);
+
+	if (size >= bytes)
+		return 0;
+	sfs_err(host,
+		"the %s device has %llu bytes, its volume needs %llu: was it truncated?",
+		dev_name[dev], size, bytes);
+	return -EINVAL;
+}
+
+int sfs_identity_load(struct sfs_host *host, struct sfs_identity *ret_ident)
+{
+	struct sfs_identity meta;
+	struct sfs_identity data;
+	int ret;
+
+	ret = sfs_identity_read(host, SFS_DEV_META, &meta) ?:
+	      sfs_identity_read(host, SFS_DEV_DATA, &data);
+	if (ret < 0)
+		return ret;
+	if (!meta.id.is_meta && data.id.is_meta) {
+		sfs_err(host,
+			"the two devices are swapped: metadev_path names the data device");
+		return -EINVAL;
+	}
+	if (!meta.id.is_meta || data.id.is_meta) {
+		sfs_err(host, "both devices are %s devices",
+			meta.id.is_meta ? "metadata" : "data");
+		return -EINVAL;
+	}
+	if (meta.id.fsid != data.id.fsid ||
+	    memcmp(meta.id.uuid, data.id.uuid, sizeof(meta.id.uuid))) {
+		sfs_err(host,
+			"the devices belong to different volumes: metadata %016llx, data %016llx",
+			meta.id.fsid, data.id.fsid);
+		return -EINVAL;
+	}
+	ret = too_small(host, SFS_DEV_META, meta.id.meta_bytes) ?:
+	      too_small(host, SFS_DEV_DATA, meta.id.data_bytes);
+	if (ret == 0)
+		*ret_ident = meta;
+	return ret;
+}

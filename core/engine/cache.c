@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The cache of metadata blocks.
+ *
+ * Blocks of runs never change and run ids are never reused, so a cached block
+ * is right for ever: there is nothing to invalidate, and coherence between
+ * mounts is a question of which manifest version one reads, not of this cache.
+ *
+ * Blocks are found by (run id, number) in one of 16 shards, each a hash table
+ * and a list in order of last use under one spinlock.  Whoever misses inserts
+ * the block as loading and reads it without the lock; others who want it wait.
+ * A block is freed under its shard's lock only while it has no users, and
+ * whoever finds it there becomes a user under the same lock, so nobody can
+ * hold what is freed.
+ *
+ * Replacement is second chance: a block that was found again since it was last
+ * looked at goes once more to the front.  The budget is kept per shard.
+ */
+#include "engine/cache.h"
+
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+#include "base/log.h"
+#include "engine/itemblock.h"
+
+#define NR_SHARDS 16
+#define NR_BUCKETS 1024
+#define EVICT_SCAN 16
+#define SHRINK_SCAN 65536
+
+enum block_state {
+	BLOCK_LOADING,
+	BLOCK_READY,
+	BLOCK_FAILED,
+};
+
+struct cache_shard {
+	spinlock_t lock;
+	struct hlist_head *buckets;	/* L(lock) */
+	struct list_head lru;		/* L(lock): most recent first */
+	wait_queue_head_t loaded;
+	u64 bytes;			/* L(lock) */
+	u64 hits;			/* L(lock) */
+	u64 misses;			/* L(lock) */
+};
+
+struct sfs_cache {
+	struct sfs_host *host;		/* I */
+	u64 shard_budget;		/* I: bytes */
+	struct cache_shard shards[NR_SHARDS];
+};
+
+int sfs_block_check(struct sfs_host *host, const void *buf, u32 size,
+		    const struct sfs_block_id *id)
+{
+	int ret;
+
+	ret = sfs_block_verify(host, buf, size, id);
+	if (ret == 0 && id->magic != SFS_MAGIC_FILTER)
+		ret = sfs_itemblock_check(host, buf, id);
+	return ret;
+}
+
+static u32 block_hash(const struct sfs_block_id *id)
+{
+	u64 h = (id->owner * 0x9e3779b97f4a7c15ULL + id->nr) *
+		0x9e3779b97f4a7c15ULL;
+
+	return (u32)(h >> 32);
+}
+
+static struct cache_shard *block_shard(struct sfs_cache *cache,
+				       const struct sfs_block_id *id)
+{
+	return &cache->shards[block_hash(id) % NR_SHARDS];
+}
+
+static struct hlist_head *block_bucket(struct cache_shard *shard,
+				       const struct sfs_block_id *id)
+{
+	return &shard->buckets[block_hash(id) / NR_SHARDS % NR_BUCKETS];
+}
+
+struct sfs_cache *sfs_cache_create(struct sfs_host *host, u64 budget_bytes)
+{
+	struct sfs_cache *cache;
+	struct cache_shard *shard;
+	int i;
+
+	cache = kzalloc(sizeof(*cache), GFP_NOFS);
+	if (!cache)
+		return ERR_PTR(-ENOMEM);
+	cache->host = host;
+	cache->shard_budget = div_u64(budget_bytes, NR_SHARDS);
+	for (i = 0; i < NR_SHARDS; i++) {
+		shard = &cache->shards[i];
+		spin_lock_init(&shard->lock);
+		INIT_LIST_HEAD(&shard->lru);
+		init_waitqueue_head(&shard->loaded);
+		shard->buckets = kvcalloc(NR_BUCKETS, sizeof(*shard->buckets),
+					  GFP_NOFS);
+		if (!shard->buckets) {
+			sfs_cache_destroy(cache);
+			return ERR_PTR(-ENOMEM);
+		}
+	}
+	return cache;
+}
+
+static void block_free(struct sfs_block *blk)
+{
+	if (blk->buf)
+		sfs_port_buf_free(blk->buf, blk->size);
+	kfree(blk);
+}
+
+/* Out of the shard; the caller frees it after dropping the lock. */
+static void block_unlink(struct cache_shard *shard, struct sfs_block *blk)
+{
+	hlist_del(&blk->hash);
+	list_del(&blk->lru);
+	shard->bytes -= blk->size;
+}
+
+/*
+ * Moves blocks without users to @victims until the shard is within @budget or
+ * a bounded number of blocks has been looked at.
+ */
+static void shard_evict(struct cache_shard *shard, u64 budget, u32 scan,
+			struct list_head *victims)
+{
+	struct sfs_block *blk;
+
+	lockdep_assert_held(&shard->lock);
+	while (shard->bytes > budget && scan-- > 0 && !list_empty(&shard->lru)) {
+		blk = list_last_entry(&shard->lru, struct sfs_block, lru);
+		if (blk->users || blk->used_again) {
+			blk->used_again = 0;
+			list_move(&blk->lru, &shard->lru);
+			continue;
+		}
+		block_unlink(shard, blk);
+		list_add(&blk->lru, victims);
+	}
+}
+
+static void free_victims(struct list_head *victims)
+{
+	struct sfs_block *blk;
+	struct sfs_block *tmp;
+
+	list_for_each_entry_safe(blk, tmp, victims, lru) {
+		list_del(&blk->lru);
+		block_free(blk);
+	}
+}
+
+void sfs_cache_destroy(struct sfs_cache *cache)
+{
+	struct cache_shard *shard;
+	struct sfs_block *blk;
+	struct sfs_block *tmp;
+	int i;
+
+	for (i = 0; i < NR_SHARDS; i++) {
+		shard = &cache->shards[i];
+		if (!shard->buckets)
+			continue;
+		list_for_each_entry_safe(blk, tmp, &shard->lru, lru) {
+			SFS_ASSERT_CMP(blk->users, ==, 0);
+			block_free(blk);
+		}
+		kvfree(shard->buckets);
+	}
+	kfree(cache);
+}
+
+static struct sfs_block *shard_find(struct cache_shard *shard,
+				    const struct sfs_block_id *id)
+{
+	struct sfs_block *blk;
+
+	hlist_for_each_entry(blk, block_bucket(shard, id), hash) {
+		if (blk->id.owner == id->owner && blk->id.nr == id->nr)
+			return blk;
+	}
+	return NULL;
+}
+
+static struct sfs_block *block_alloc(const struct sfs_block_id *id, u32 size)
+{
+	struct sfs_block *blk;
+
+	blk = kzalloc(sizeof(*blk), GFP_NOFS);
+	if (!blk)
+		return NULL;
+	blk->buf = sfs_port_buf_alloc(size);
+	if (!blk->buf) {
+		kfree(blk);
+		return NULL;
+	}
+	blk->id = *id;
+	blk->size = size;
+	blk->users = 1;
+	blk->state = BLOCK_LOADING;
+	return blk;
+}
+
+static bool block_settled(struct sfs_block *blk)
+{
+	return smp_load_acquire(&blk->state) != BLOCK_LOADING;
+}
+
+/* Waits for whoever is loading it. */
+static struct sfs_block *block_wait(struct sfs_cache *cache,
+				    struct cache_shard *shard,
+				    struct sfs_block *blk)
+{
+	int err;
+
+	wait_event(shard->loaded, block_settled(blk));
+	err = blk->err;
+	if (err == 0)
+		return blk;
+	sfs_cache_put(cache, blk);
+	return ERR_PTR(err);
+}
+
+static struct sfs_block *block_load(struct sfs_cache *cache,
+				    struct cache_shard *shard,
+				    struct sfs_block *blk)
+{
+	int ret;
+
+	ret = sfs_io_read(cache->host, SFS_DEV_META, blk->id.addr, blk->buf,
+			  blk->size);
+	if (ret < 0)
+		sfs_err(cache->host,
+			"can not read %u bytes at byte %llu of the metadata device: error %d",
+			blk->size, blk->id.addr, ret);
+	else
+		ret = sfs_block_check(cache->host, blk->buf, blk->size,
+				      &blk->id);
+	spin_lock(&shard->lock);
+	blk->err = ret;
+	smp_store_release(&blk->state,
+			  (u8)(ret < 0 ? BLOCK_FAILED : BLOCK_READY));
+	if (ret < 0) {
+		/* found by nobody from now on; the last user frees it */
+		block_unlink(shard, blk);
+		INIT_LIST_HEAD(&blk->lru);
+	}
+	spin_unlock(&shard->lock);
+	wake_up_all(&shard->loaded);
+	if (ret == 0)
+		return blk;
+	sfs_cache_put(cache, blk);
+	return ERR_PTR(ret);
+}
+
+struct sfs_block *sfs_cache_get(struct sfs_cache *cache,
+				const struct sfs_block_id *id, u32 size)
+{
+	struct cache_shard *shard = block_shard(cache, id);
+	struct sfs_block *fresh = NULL;
+	struct sfs_block *blk;
+	LIST_HEAD(victims);
+
+again:
+	spin_lock(&shard->lock);
+	blk = shard_find(shard, id);
+	if (blk) {
+		blk->users++;
+		blk->used_again = 1;
+		shard->hits++;
+		spin_unlock(&shard->lock);
+		if (fresh)
+			block_free(fresh);
+		return block_wait(cache, shard, blk);
+	}
+	if (!fresh) {
+		spin_unlock(&shard->lock);
+		fresh = block_alloc(id, size);
+		if (!fresh)
+			return ERR_PTR(-ENOMEM);
+		goto again;
+	}
+	hlist_add_head(&fresh->hash, block_bucket(shard, id));
+	list_add(&fresh->lru, &shard->lru);
+	shard->bytes += size;
+	shard->misses++;
+	shard_evict(shard, cache->shard_budget, EVICT_SCAN, &victims);
+	spin_unlock(&shard->lock);
+	free_victims(&victims);
+	return block_load(cache, shard, fresh);
+}
+
+void sfs_cache_put(struct sfs_cache *cache, struct sfs_block *blk)
+{
+	struct cache_shard *shard = block_shard(cache, &blk->id);
+	bool dead;
+
+	spin_lock(&shard->lock);
+	SFS_ASSERT_CMP(blk->users, >, 0);
+	blk->users--;
+	dead = blk->users == 0 && blk->state == BLOCK_FAILED;
+	spin_unlock(&shard->lock);
+	if (dead)
+		block_free(blk);
+}
+
+u64 sfs_cache_shrink(struct sfs_cache *cache, u64 bytes)
+{
+	struct cache_shard *shard;
+	LIST_HEAD(victims);
+	u64 freed = 0;
+	u64 before;
+	u64 share;
+	int i;
+
+	share = div_u64(bytes, NR_SHARDS) + 1;
+	for (i = 0; i < NR_SHARDS; i++) {
+		shard = &cache->shards[i];
+		spin_lock(&shard->lock);
+		before = shard->bytes;
+		shard_evict(shard, before > share ? before - share : 0,
+			    SHRINK_SCAN, &victims);
+		freed += before - shard->bytes;
+		spin_unlock(&shard->lock);
+	}
+	free_victims(&victims);
+	return freed;
+}
+
+void sfs_cache_stats(struct sfs_cache *cache, struct sfs_cache_stats *ret)
+{
+	struct cache_shard *shard;
+	int i;
+
+	memset(ret, 0, sizeof(*ret));
+	for (i = 0; i < NR_SHARDS; i++) {
+		shard = &cache->shards[i];
+		spin_lock(&shard->lock);
+		ret->hits += shard->hits;
+		ret->misses += shard->misses;
+		ret->bytes += shard->bytes;
+		spin_unlock(&shard->lock);
+	}
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ordered walks: a merge of sorted sources in which, of items with equal keys,
+ * the one of the newest source is seen and the others are passed over.
+ *
+ * A source is a generation of the memtable, a slice of level 0, or a deeper
+ * level with its slices one after the other.  Each has a cursor with the key
+ * of its current item; the smallest key is the next item.  There are rarely
+ * more than a dozen, so they are compared one by one.
+ *
+ * The active generation changes while it is walked: its cursor copies an item
+ * out under the table's lock and seeks again by key, so it sees each item that
+ * was there all the time and may or may not see others.
+ *
+ * A range within one inode lets filters rule out level 0 slices at the start.
+ */
+#include "engine/iter.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "base/log.h"
+#include "engine/engine.h"
+
+struct sfs_cursor {
+	struct sfs_memgen *gen;		/* I: or */
+	struct sfs_slice **slices;	/* I: these, one after the other */
+	u32 nr_slices;			/* I */
+	u32 at;				/* O: slice that run_cur walks */
+	bool valid;			/* O: key and the rest are set */
+	u8 kind;
+	u32 val_len;
+	u64 seq;
+	struct sfs_key key;
+	const void *val;
+	u8 *buf;			/* O: copied value, for generations */
+	struct sfs_run_cursor run_cur;
+	u64 items;			/* O: passed */
+	u64 deletions;
+};
+
+static void mem_seek(struct sfs_iter *it, struct sfs_cursor *cur,
+		     const struct sfs_key *key)
+{
+	struct sfs_memitem_copy item;
+
+	cur->valid = sfs_memgen_next(cur->gen, key, &it->last, cur->buf,
+				     SFS_ITEM_MAX_VAL, &item);
+	if (!cur->valid)
+		return;
+	cur->key = item.key;
+	cur->seq = item.seq;
+	cur->kind = item.kind;
+	cur->val_len = item.val_len;
+	cur->val = cur->buf;
+}
+
+/* The run cursor's item becomes the current one, if it is within the slice. */
+static bool take_run_item(struct sfs_iter *it, struct sfs_cursor *cur)
+{
+	struct sfs_itemblock_cursor *at = sfs_run_item(&cur->run_cur);
+
+	sfs_key_decode(&cur->key, at->bytes);
+	cur->valid = sfs_key_cmp(&cur->key, &cur->slices[cur->at]->last) <= 0 &&
+		     sfs_key_cmp(&cur->key, &it->last) <= 0;
+	cur->seq = at->seq;
+	cur->kind = at->kind;
+	cur->val_len = at->val_len;
+	cur->val = at->val;
+	return cur->valid;
+}
+
+/* To the first item not below @key, from slice cur->at on. */
+static int slices_seek(struct sfs_iter *it, struct sfs_cursor *cur,
+		       const struct sfs_key *key)
+{
+	const struct sfs_key *from;
+	struct sfs_slice *slice;
+	int ret;
+
+	cur->valid = false;
+	for (; cur->at < cur->nr_slices; cur->at++) {
+		slice = cur->slices[cur->at];
+		if (sfs_key_cmp(&slice->first, &it->last) > 0)
+			return 0;
+		if (sfs_key_cmp(&slice->last, key) < 0)
+			continue;
+		from = sfs_key_cmp(&slice->first, key) > 0 ? &slice->first :
+							     key;
+		ret = sfs_run_seek(&cur->run_cur, it->rd, slice->run, from);
+		if (ret < 0)
+			return ret;
+		if (ret > 0) {
+			if (take_run_item(it, cur))
+				return 0;
+			sfs_run_cursor_exit(&cur->run_cur);
+		}
+	}
+	return 0;
+}
+
+static int cursor_advance(struct sfs_iter *it, struct sfs_cursor *cur)
+{
+	struct sfs_key next;
+	int ret;
+
+	cur->items++;
+	cur->deletions += cur->kind == SFS_ITEM_DELETION;
+	next = cur->key;
+	sfs_key_inc(&next);
+	if (cur->gen) {
+		mem_seek(it, cur, &next);
+		return 0;
+	}
+	ret = sfs_run_next(&cur->run_cur);
+	if (ret < 0) {
+		cur->valid = false;
+		return ret;
+	}
+	if (ret > 0) {
+		if (take_run_item(it, cur))
+			return 0;
+		sfs_run_cursor_exit(&cur->run_cur);
+	}
+	cur->at++;
+	return slices_seek(it, cur, &next);
+}
+
+static struct sfs_cursor *add_cursor(struct sfs_iter *it)
+{
+	return &it->cursors[it->nr_cursors++];
+}
+
+static int add_gen(struct sfs_iter *it, struct sfs_memgen *gen)
+{
+	struct sfs_cursor *cur = add_cursor(it);
+
+	cur->gen = gen;
+	cur->buf = kmalloc(SFS_ITEM_MAX_VAL, GFP_NOFS);
+	if (!cur->buf)
+		return -ENOMEM;
+	mem_seek(it, cur, &it->first);
+	return 0;
+}
+
+static int add_slices(struct sfs_iter *it, struct sfs_slice **slices, u32 nr,
+		      u32 at)
+{
+	struct sfs_cursor *cur = add_cursor(it);
+
+	cur->slices = slices;
+	cur->nr_slices = nr;
+	cur->at = at;
+	return slices_seek(it, cur, &it->first);
+}
+
+static bool within_inode(const struct sfs_iter *it)
+{
+	return it->first.zone == it->last.zone && it->first.f1 == it->last.f1 &&
+	       it->first.zone == SFS_ZONE_FS;
+}
+
+static int add_level0(struct sfs_iter *it, struct sfs_level *level)
+{
+	struct sfs_run_cursor probe;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < level->nr && ret == 0; i++) {
+		if (!sfs_slice_overlaps(level->slices[i], &it->first,
+					&it->last))
+			continue;
+		if (within_inode(it)) {
+			ret = sfs_run_may_have_inode(&probe, it->rd,
+						     level->slices[i]->run,
+						     &it->first);
+			if (ret < 0)
+				return ret;
+			if (ret == 0)
+				continue;
+		}
+		ret = add_slices(it, &level->slices[i], 1, 0);
+	}
+	return ret;
+}
+
+static int add_manifest(struct sfs_iter *it, struct sfs_manifest *man)
+{
+	struct sfs_level *level;
+	int ret;
+	u32 at;
+	u32 l;
+
+	ret = add_level0(it, man->levels[0]);
+	for (l = 1; l < SFS_MAX_LEVELS && ret == 0; l++) {
+		level = man->levels[l];
+		at = sfs_level_seek(level, &it->first);
+		if (at < level->nr &&
+		    sfs_slice_overlaps(level->slices[at], &it->first,
+				       &it->last))
+			ret = add_slices(it, level->slices, level->nr, at);
+	}
+	return ret;
+}
+
+static int start(struct sfs_iter *it)
+{
+	struct sfs_manifest *man = it->man ?: it->view ? it->view->man : NULL;
+	u32 gens = it->view ? it->view->nr_gens : 0;
+	int ret = 0;
+	u32 i;
+
+	it->started = 1;
+	if (!man)
+		return 0;	/* slices: sfs_iter_init_slices() did it */
+	it->cursors = kvcalloc(gens + man->levels[0]->nr + SFS_MAX_LEVELS,
+			       sizeof(*it->cursors), GFP_NOFS);
+	if (!it->cursors)
+		return -ENOMEM;
+	for (i = 0; i < gens && ret == 0; i++)
+		ret = add_gen(it, it->view->gens[i]);
+	if (ret == 0)
+		ret = add_manifest(it, man);
+	return ret;
+}
+
+/* Past the current key, in every source that has it. */
+static int advance(struct sfs_iter *it)
+{
+	struct sfs_cursor *cur;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < it->nr_cursors && ret == 0; i++) {
+		cur = &it->cursors[i];
+		if (cur->valid && sfs_key_equal(&cur->key, &it->key))
+			ret = cursor_advance(it, cur);
+	}
+	return ret;
+}
+
+static struct sfs_cursor *smallest(struct sfs_iter *it)
+{
+	struct sfs_cursor *best = NULL;
+	struct sfs_cursor *cur;
+	u32 i;
+
+	for (i = 0; i < it->nr_cursors; i++) {
+		cur = &it->cursors[i];
+		if (cur->valid &&
+		    (!best || sfs_key_cmp(&cur->key, &best->key) < 0))
+			best = cur;
+	}
+	return best;
+}
+
+int sfs_iter_next(struct sfs_iter *it)
+{
+	struct sfs_cursor *cur;
+	int ret;
+
+	if (it->err)
+		return it->err;
+	do {
+		if (!it->started)
+			ret = start(it);
+		else
+			ret = advance(it);
+		if (ret < 0) {
+			it->err = ret;
+			return ret;
+		}
+		cur = smallest(it);
+		if (!cur)
+			return 0;
+		it->key = cur->key;
+	} while (cur->kind == SFS_ITEM_DELETION && !it->keep_deletions);
+	it->val = cur->val;
+	it->val_len = cur->val_len;
+	it->seq = cur->seq;
+	it->is_deletion = cur->kind == SFS_ITEM_DELETION;
+	return 1;
+}
+
+void sfs_iter_exit(struct sfs_iter *it)
+{
+	u32 i;
+
+	for (i = 0; i < it->nr_cursors; i++) {
+		kfree(it->cursors[i].buf);
+		sfs_run_cursor_exit(&it->cursors[i].run_cur);
+	}
+	kvfree(it->cursors);
+	it->cursors = NULL;
+	it->nr_cursors = 0;
+	if (it->view)
+		sfs_view_put(it->eng, it->view);
+	if (it->man)
+		sfs_manifest_put(it->eng, it->man);
+	it->view = NULL;
+	it->man = NULL;
+	it->err = -EINVAL;
+}
+
+static void init(struct sfs_iter *it, struct sfs_engine *eng,
+		 const struct sfs_key *first, const struct sfs_key *last)
+{
+	memset(it, 0, sizeof(*it));
+	it->eng = eng;
+	it->first = *first;
+	it->last = *last;
+	it->rd = eng ? &eng->rd : NULL;
+}
+
+void sfs_iter_init(struct sfs_engine *eng, struct sfs_iter *it,
+		   const struct sfs_key *first, const struct sfs_key *last)
+{
+	init(it, eng, first, last);
+	it->view = sfs_engine_view(eng);
+}
+
+void sfs_iter_init_manifest(struct sfs_engine *eng, struct sfs_iter *it,
+			    struct sfs_manifest *man,
+			    const struct sfs_key *first,
+			    const struct sfs_key *last)
+{
+	init(it, eng, first, last);
+	spin_lock(&eng->lock);
+	refcount_inc(&man->refs);
+	spin_unlock(&eng->lock);
+	it->man = man;
+}
+
+void sfs_iter_init_slices(struct sfs_iter *it, struct sfs_run_reader *rd,
+			  struct sfs_slice **slices, u32 nr,
+			  const struct sfs_key *first,
+			  const struct sfs_key *last)
+{
+	int ret = 0;
+	u32 i;
+
+	init(it, NULL, first, last);
+	it->rd = rd;
+	it->keep_deletions = 1;
+	it->cursors = kvcalloc(nr, sizeof(*it->cursors), GFP_NOFS);
+	if (!it->cursors)
+		ret = -ENOMEM;
+	for (i = 0; i < nr && ret == 0; i++)
+		ret = add_slices(it, &slices[i], 1, 0);
+	it->err = ret;
+}
+
+void sfs_iter_passed(const struct sfs_iter *it, u32 i, u64 *ret_items,
+		     u64 *ret_deletions)
+{
+	*ret_items = it->cursors[i].items;
+	*ret_deletions = it->cursors[i].deletions;
+}

@@ -1,0 +1,965 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The server's private item store.
+ *
+ * A transaction changes the active generation under the store's mutex and puts
+ * the same changes into a batch; the log worker writes all batches that have
+ * come together as one sequence of records and tells who waits.  Transactions
+ * see each other's changes before they are durable; that is harmless, because
+ * nothing leaves the server before its own ticket is durable, and tickets
+ * become durable in order.
+ *
+ * A checkpoint freezes the generation, writes it as a run, and makes it current
+ * by writing the roots.  The log is replayed from where it stood at the freeze
+ * or before; replaying changes that the run has already is harmless, since
+ * they are values and not differences, and replay always goes to the end.
+ * When there are four runs in level 0, the checkpoint merges them with level 1.
+ *
+ * Opening reads root and log, begins a new term with a fresh log segment and
+ * checkpoints at once: from that root write on, the old term's log is history.
+ *
+ * Locks: store->mutex (transactions, freeze) > log->mutex; wait_lock is a leaf.
+ * The checkpoint and log workers take the mutex only to swap pointers.
+ */
+#include "engine/store.h"
+
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "base/log.h"
+#include "engine/root.h"
+#include "engine/run_write.h"
+
+#define STORE_CACHE_BYTES (16ULL << 20)
+#define MERGE_SLICES 4
+#define BATCH_SLACK 64
+
+struct sfs_store_batch {
+	struct list_head head;
+	u64 ticket;
+	u32 len;
+	u32 cap;
+	u8 data[];
+};
+
+struct sfs_store {
+	struct sfs_host *host;		/* I */
+	struct sfs_identity ident;	/* I */
+	struct sfs_engine eng;
+	struct sfs_region region;
+	struct sfs_log log;
+	struct sfs_log old_log;		/* O: of the term before, at open */
+	bool readonly;			/* I */
+	u64 term;			/* I */
+	struct workqueue_struct *wq;	/* I */
+	struct work_struct log_work;
+	struct work_struct checkpoint_work;
+
+	struct mutex mutex;
+	struct sfs_memgen *active;	/* L(mutex) to change */
+	struct sfs_memgen *frozen;	/* L(mutex) to change */
+	u64 version;			/* L(mutex): of the manifest */
+	u64 seq;			/* L(mutex): of items */
+
+	struct mutex checkpoint_mutex;	/* one at a time */
+	u64 generation;			/* L(checkpoint_mutex): of the root */
+	u64 next_id;			/* L(checkpoint_mutex) */
+
+	spinlock_t wait_lock;
+	wait_queue_head_t wait;
+	struct list_head batches;	/* L(wait_lock): ended, not logged */
+	u64 ended;			/* L(wait_lock): last ticket */
+	u64 durable;			/* L(wait_lock) */
+	int err;			/* L(wait_lock) */
+	bool checkpointing;		/* L(wait_lock) */
+};
+
+struct sfs_engine *sfs_store_engine(struct sfs_store *store)
+{
+	return &store->eng;
+}
+
+u64 sfs_store_term(const struct sfs_store *store)
+{
+	return store->term;
+}
+
+u64 sfs_store_region_used(struct sfs_store *store)
+{
+	return (u64)store->region.nr_used * store->region.unit_bytes;
+}
+
+int sfs_store_error(struct sfs_store *store)
+{
+	int err;
+
+	spin_lock(&store->wait_lock);
+	err = store->err;
+	spin_unlock(&store->wait_lock);
+	return err;
+}
+
+static void store_fail(struct sfs_store *store, int err)
+{
+	spin_lock(&store->wait_lock);
+	if (!store->err)
+		store->err = err;
+	spin_unlock(&store->wait_lock);
+	wake_up_all(&store->wait);
+}
+
+void sfs_store_lock(struct sfs_store *store)
+{
+	mutex_lock(&store->mutex);
+}
+
+void sfs_store_unlock(struct sfs_store *store)
+{
+	mutex_unlock(&store->mutex);
+}
+
+/* ---- transactions --------------------------------------------------------- */
+
+/* A log longer than a quarter of the region waits for the checkpoint. */
+static bool log_has_room(struct sfs_store *store)
+{
+	return sfs_store_error(store) ||
+	       sfs_log_bytes(&store->log) < store->ident.region_bytes / 4;
+}
+
+static bool wants_checkpoint(struct sfs_store *store)
+{
+	u64 mem;
+
+	spin_lock(&store->active->lock);
+	mem = store->active->mem_bytes;
+	spin_unlock(&store->active->lock);
+	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
+	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
+			     64ULL << 20);
+}
+
+int sfs_store_begin(struct sfs_store *store, struct sfs_store_txn *txn,
+		    u32 items, u32 val_bytes)
+{
+	u32 mem = items * (sfs_memgen_item_bytes(0) + 8) + val_bytes;
+	u32 cap = items * sfs_log_change_bytes(0) + val_bytes + BATCH_SLACK;
+	int ret;
+
+	wait_event(store->wait, log_has_room(store));
+	ret = sfs_store_error(store);
+	if (ret < 0)
+		return ret;
+	txn->batch = kvmalloc(sizeof(*txn->batch) + cap, GFP_NOFS);
+	if (!txn->batch)
+		return -ENOMEM;
+	txn->batch->len = 0;
+	txn->batch->cap = cap;
+	mutex_lock(&store->mutex);
+	ret = sfs_memgen_cut(store->active, mem, &txn->mem);
+	if (ret < 0) {
+		mutex_unlock(&store->mutex);
+		kvfree(txn->batch);
+		return ret;
+	}
+	txn->mem_left = mem;
+	store->seq++;
+	return 0;
+}
+
+static void change(struct sfs_store *store, struct sfs_store_txn *txn,
+		   const struct sfs_key *key, u8 kind, const void *val, u32 len)
+{
+	struct sfs_store_batch *batch = txn->batch;
+	u8 *p = batch->data + batch->len;
+
+	lockdep_assert_held(&store->mutex);
+	SFS_ASSERT_CMP(batch->len + sfs_log_change_bytes(len), <=, batch->cap);
+	p = sfs_log_put_change(p, key, kind, val, len);
+	batch->len = (u32)(p - batch->data);
+	sfs_memgen_set(store->active, &txn->mem, &txn->mem_left, key,
+		       store->seq, kind, val, len);
+}
+
+void sfs_store_put(struct sfs_store *store, struct sfs_store_txn *txn,
+		   const struct sfs_key *key, const void *val, u32 len)
+{
+	change(store, txn, key, SFS_ITEM_VALUE, val, len);
+}
+
+void sfs_store_del(struct sfs_store *store, struct sfs_store_txn *txn,
+		   const struct sfs_key *key)
+{
+	change(store, txn, key, SFS_ITEM_DELETION, NULL, 0);
+}
+
+void sfs_store_abort(struct sfs_store *store, struct sfs_store_txn *txn)
+{
+	SFS_ASSERT_CMP(txn->batch->len, ==, 0);
+	sfs_memgen_uncut(store->active, txn->mem, txn->mem_left);
+	mutex_unlock(&store->mutex);
+	kvfree(txn->batch);
+}
+
+u64 sfs_store_end(struct sfs_store *store, struct sfs_store_txn *txn)
+{
+	bool checkpoint;
+	u64 ticket;
+
+	sfs_memgen_uncut(store->active, txn->mem, txn->mem_left);
+	checkpoint = wants_checkpoint(store);
+	spin_lock(&store->wait_lock);
+	ticket = txn->batch->len ? ++store->ended : store->ended;
+	txn->batch->ticket = ticket;
+	if (txn->batch->len) {
+		list_add_tail(&txn->batch->head, &store->batches);
+		txn->batch = NULL;
+	}
+	spin_unlock(&store->wait_lock);
+	mutex_unlock(&store->mutex);
+	kvfree(txn->batch);
+	queue_work(store->wq, &store->log_work);
+	if (checkpoint)
+		queue_work(store->wq, &store->checkpoint_work);
+	return ticket;
+}
+
+static bool ticket_done(struct sfs_store *store, u64 ticket, int *ret_err)
+{
+	bool done;
+
+	spin_lock(&store->wait_lock);
+	done = store->durable >= ticket;
+	*ret_err = done ? 0 : store->err;
+	spin_unlock(&store->wait_lock);
+	return done || *ret_err;
+}
+
+int sfs_store_wait(struct sfs_store *store, u64 ticket)
+{
+	int err;
+
+	wait_event(store->wait, ticket_done(store, ticket, &err));
+	return err;
+}
+
+/* ---- the log worker ------------------------------------------------------- */
+
+/* All batches there are, as one; NULL when there are none. */
+static struct sfs_store_batch *collect_batches(struct sfs_store *store)
+{
+	struct sfs_store_batch *batch;
+	struct sfs_store_batch *tmp;
+	struct sfs_store_batch *all;
+	LIST_HEAD(list);
+	u32 len = 0;
+
+	spin_lock(&store->wait_lock);
+	list_splice_init(&store->batches, &list);
+	spin_unlock(&store->wait_lock);
+	if (list_empty(&list))
+		return NULL;
+	if (list_is_singular(&list))
+		return list_first_entry(&list, struct sfs_store_batch, head);
+	list_for_each_entry(batch, &list, head)
+		len += batch->len;
+	all = kvmalloc(sizeof(*all) + len, GFP_NOFS);
+	if (!all) {
+		/* one at a time, then: only the first, the others go back */
+		batch = list_first_entry(&list, struct sfs_store_batch, head);
+		list_del(&batch->head);
+		spin_lock(&store->wait_lock);
+		list_splice(&list, &store->batches);
+		spin_unlock(&store->wait_lock);
+		return batch;
+	}
+	all->len = 0;
+	list_for_each_entry_safe(batch, tmp, &list, head) {
+		memcpy(all->data + all->len, batch->data, batch->len);
+		all->len += batch->len;
+		all->ticket = batch->ticket;
+		kvfree(batch);
+	}
+	return all;
+}
+
+static void log_worker(struct work_struct *work)
+{
+	struct sfs_store *store = container_of(work, struct sfs_store,
+					       log_work);
+	struct sfs_store_batch *batch;
+	int ret;
+
+	while ((batch = collect_batches(store))) {
+		ret = sfs_store_error(store);
+		if (ret == 0)
+			ret = sfs_log_append(&store->log, batch->data,
+					     batch->len);
+		if (ret < 0) {
+			store_fail(store, ret);
+		} else {
+			spin_lock(&store->wait_lock);
+			store->durable = batch->ticket;
+			spin_unlock(&store->wait_lock);
+			wake_up_all(&store->wait);
+		}
+		kvfree(batch);
+	}
+}
+
+/* ---- checkpoints ---------------------------------------------------------- */
+
+static u64 next_id(struct sfs_store *store)
+{
+	return store->term << 32 | store->next_id++;
+}
+
+/*
+ * Space for a run: whole units, as many as are needed.  What is left of the
+ * last one stays with the run.
+ */
+struct region_space {
+	struct sfs_region *region;
+	u64 addr;
+	u64 left;
+	struct sfs_piece taken[SFS_RUN_MAX_PIECES];
+	u32 nr_taken;
+};
+
+static int region_space_get(void *arg, u32 len, u64 *ret_addr)
+{
+	struct region_space *space = arg;
+	int ret;
+
+	if (space->left < len) {
+		if (space->nr_taken == SFS_RUN_MAX_PIECES)
+			return -EFBIG;
+		ret = sfs_region_alloc(space->region, 1, &space->addr);
+		if (ret < 0)
+			return ret;
+		space->left = space->region->unit_bytes;
+		space->taken[space->nr_taken++] = (struct sfs_piece){
+			space->addr, space->left
+		};
+	}
+	*ret_addr = space->addr;
+	space->addr += len;
+	space->left -= len;
+	return 0;
+}
+
+static void region_space_undo(struct region_space *space)
+{
+	u32 i;
+
+	for (i = 0; i < space->nr_taken; i++)
+		sfs_region_free(space->region, space->taken[i].addr,
+				space->taken[i].len);
+	space->nr_taken = 0;
+}
+
+/* Frees the units of a run; neighbouring pieces may share none. */
+static void free_run(struct sfs_store *store, const struct sfs_run *run)
+{
+	u64 unit = store->region.unit_bytes;
+	u64 start;
+	u64 end;
+	u32 i;
+
+	for (i = 0; i < run->nr_pieces; i++) {
+		start = round_down(run->pieces[i].addr - store->region.start,
+				   unit);
+		end = round_up(run->pieces[i].addr + run->pieces[i].len -
+				       store->region.start, unit);
+		sfs_region_free(&store->region, store->region.start + start,
+				end - start);
+	}
+}
+
+static struct sfs_run_writer *start_run(struct sfs_store *store,
+					struct region_space *space)
+{
+	struct sfs_run_space get = { region_space_get, space };
+
+	memset(space, 0, sizeof(*space));
+	space->region = &store->region;
+	return sfs_run_writer_create(store->host, store->ident.id.fsid,
+				     next_id(store), SFS_FILTER_HAS_INODES,
+				     &get);
+}
+
+/* The edit of a checkpoint, and the runs that it makes free. */
+struct checkpoint {
+	struct sfs_edit edit;
+	struct sfs_slice *add[64];
+	u64 del[64];
+	struct sfs_slice *old[64];	/* referenced */
+	struct region_space space;
+};
+
+static int add_run(struct sfs_store *store, struct checkpoint *cp,
+		   struct sfs_run_writer *wr, u8 level)
+{
+	struct sfs_slice *slice;
+	struct sfs_run *run;
+	u64 id = next_id(store);
+	int ret;
+
+	ret = sfs_run_writer_finish(wr, &run);
+	if (ret < 0) {
+		region_space_undo(&cp->space);
+		return ret;
+	}
+	slice = sfs_slice_create(run, id, level, id);
+	if (!slice || cp->edit.nr_add == ARRAY_SIZE(cp->add)) {
+		if (slice)
+			sfs_slice_put(slice);
+		sfs_run_put(run);
+		region_space_undo(&cp->space);
+		return slice ? -EFBIG : -ENOMEM;
+	}
+	sfs_run_put(run);
+	cp->add[cp->edit.nr_add++] = slice;
+	return 0;
+}
+
+static int write_frozen(struct sfs_store *store, struct sfs_memgen *gen,
+			struct checkpoint *cp)
+{
+	struct sfs_run_writer *wr;
+	struct sfs_memitem *item;
+	int ret = 0;
+
+	wr = start_run(store, &cp->space);
+	if (IS_ERR(wr))
+		return PTR_ERR(wr);
+	for (item = sfs_memgen_first(gen); item && ret == 0;
+	     item = sfs_memgen_after(gen, item))
+		ret = sfs_run_writer_add(wr, &item->key, item->seq, item->kind,
+					 item->val, item->val_len);
+	if (ret < 0) {
+		sfs_run_writer_abort(wr);
+		region_space_undo(&cp->space);
+		return ret;
+	}
+	return add_run(store, cp, wr, 0);
+}
+
+/* Merges @nr slices into runs of level 1, which is the bottom. */
+static int merge_slices(struct sfs_store *store, struct checkpoint *cp,
+			struct sfs_slice **slices, u32 nr)
+{
+	u64 target = max_t(u64, store->ident.region_bytes / 32, 512ULL << 10);
+	struct sfs_run_reader rd = store->eng.rd;
+	struct sfs_run_writer *wr = NULL;
+	struct sfs_iter it;
+	int ret;
+
+	rd.cache = NULL;
+	sfs_iter_init_slices(&it, &rd, slices, nr, &SFS_KEY_MIN, &SFS_KEY_MAX);
+	while ((ret = sfs_iter_next(&it)) > 0) {
+		if (it.is_deletion)
+			continue;
+		if (!wr)
+			wr = start_run(store, &cp->space);
+		if (IS_ERR(wr)) {
+			ret = PTR_ERR(wr);
+			wr = NULL;
+			break;
+		}
+		ret = sfs_run_writer_add(wr, &it.key, it.seq, SFS_ITEM_VALUE,
+					 it.val, it.val_len);
+		if (ret == 0 && sfs_run_writer_bytes(wr) >= target) {
+			ret = add_run(store, cp, wr, 1);
+			wr = NULL;
+		}
+		if (ret < 0)
+			break;
+	}
+	sfs_iter_exit(&it);
+	if (ret == 0 && wr) {
+		ret = add_run(store, cp, wr, 1);
+	} else if (wr) {
+		sfs_run_writer_abort(wr);
+		region_space_undo(&cp->space);
+	}
+	return ret;
+}
+
+static int merge_all(struct sfs_store *store, struct checkpoint *cp,
+		     struct sfs_manifest *man)
+{
+	u32 l;
+	u32 i;
+	struct sfs_slice *slice;
+	u32 nr = 0;
+
+	sfs_manifest_for_each(man, l, i, slice) {
+		if (nr == ARRAY_SIZE(cp->old))
+			return -EFBIG;
+		sfs_slice_get(slice);
+		cp->old[nr] = slice;
+		cp->del[nr++] = slice->id;
+	}
+	cp->edit.nr_del = nr;
+	return merge_slices(store, cp, cp->old, nr);
+}
+
+static int write_root(struct sfs_store *store, struct sfs_manifest *man,
+		      const struct sfs_log_place *log)
+{
+	struct sfs_root root = {
+		.generation = store->generation + 1,
+		.term = store->term,
+		.version = man->version,
+		.next_id = store->next_id,
+		.log = *log,
+	};
+	struct sfs_slice *slice;
+	u32 l;
+	u32 i;
+	int ret;
+
+	root.slices = kvcalloc(SFS_ROOT_BYTES / sizeof(struct sfs_disk_slice),
+			       sizeof(*root.slices), GFP_NOFS);
+	if (!root.slices)
+		return -ENOMEM;
+	ret = 0;
+	sfs_manifest_for_each(man, l, i, slice) {
+		if (root.nr_slices ==
+		    SFS_ROOT_BYTES / sizeof(struct sfs_disk_slice)) {
+			ret = -EFBIG;
+			break;
+		}
+		root.slices[root.nr_slices++] = slice;
+	}
+	if (ret == 0)
+		ret = sfs_port_flush(store->host, SFS_DEV_META);
+	if (ret == 0)
+		ret = sfs_root_write(store->host, store->ident.id.fsid, &root);
+	if (ret == 0)
+		store->generation++;
+	kvfree(root.slices);
+	return ret;
+}
+
+static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
+		  struct sfs_log_place *ret_log)
+{
+	struct sfs_memgen *gens[2];
+	struct sfs_manifest *man;
+	struct sfs_memgen *gen;
+	int ret;
+
+	gen = sfs_memgen_create();
+	if (!gen)
+		return -ENOMEM;
+	mutex_lock(&store->mutex);
+	gens[0] = gen;
+	gens[1] = store->active;
+	man = sfs_engine_manifest(&store->eng);
+	/* whatever of the frozen generation is logged later is replayed twice */
+	*ret_log = sfs_log_next(&store->log);
+	ret = sfs_engine_swap(&store->eng, gens, 2, man);
+	if (ret == 0) {
+		store->frozen = store->active;
+		store->active = gen;
+		*ret_gen = store->frozen;
+	}
+	sfs_manifest_put(&store->eng, man);
+	mutex_unlock(&store->mutex);
+	if (ret < 0)
+		sfs_memgen_put(gen);
+	return ret;
+}
+
+/* The frozen generation goes, the new version comes, in one swap. */
+static int thaw(struct sfs_store *store, struct sfs_manifest *man)
+{
+	struct sfs_memgen *frozen;
+	int ret;
+
+	mutex_lock(&store->mutex);
+	frozen = store->frozen;
+	ret = sfs_engine_swap(&store->eng, &store->active, 1, man);
+	if (ret == 0)
+		store->frozen = NULL;
+	mutex_unlock(&store->mutex);
+	if (ret == 0)
+		sfs_memgen_put(frozen);
+	return ret;
+}
+
+static void checkpoint_free(struct checkpoint *cp)
+{
+	u32 i;
+
+	for (i = 0; i < cp->edit.nr_add; i++)
+		sfs_slice_put(cp->add[i]);
+	for (i = 0; i < cp->edit.nr_del; i++)
+		sfs_slice_put(cp->old[i]);
+	kvfree(cp);
+}
+
+static struct checkpoint *checkpoint_alloc(struct sfs_store *store)
+{
+	struct checkpoint *cp;
+
+	cp = kvzalloc(sizeof(*cp), GFP_NOFS);
+	if (!cp)
+		return NULL;
+	cp->edit.add = cp->add;
+	cp->edit.del = cp->del;
+	cp->edit.version = ++store->version;
+	return cp;
+}
+
+static int install(struct sfs_store *store, struct checkpoint *cp,
+		   const struct sfs_log_place *log, bool thawing)
+{
+	struct sfs_manifest *old = sfs_engine_manifest(&store->eng);
+	struct sfs_manifest *man;
+	int ret;
+
+	man = sfs_manifest_apply(store->host, old, &cp->edit);
+	sfs_manifest_put(&store->eng, old);
+	if (IS_ERR(man))
+		return PTR_ERR(man);
+	sfs_engine_adopt(&store->eng, man);
+	ret = write_root(store, man, log);
+	if (ret == 0 && thawing)
+		ret = thaw(store, man);
+	else if (ret == 0)
+		ret = sfs_engine_swap(&store->eng, &store->active, 1, man);
+	sfs_manifest_put(&store->eng, man);
+	return ret;
+}
+
+/*
+ * Merging is a checkpoint of its own, without a frozen generation.  Its inputs
+ * are free when no reader has the version before.
+ */
+static int merge(struct sfs_store *store, const struct sfs_log_place *log)
+{
+	struct sfs_manifest *man = sfs_engine_manifest(&store->eng);
+	struct checkpoint *cp = NULL;
+	int ret = 0;
+	u32 i;
+
+	if (man->levels[0]->nr >= MERGE_SLICES) {
+		cp = checkpoint_alloc(store);
+		ret = cp ? merge_all(store, cp, man) : -ENOMEM;
+	}
+	sfs_manifest_put(&store->eng, man);
+	if (!cp || ret < 0)
+		goto out;
+	mutex_lock(&store->mutex);	/* no reader while it is swapped */
+	ret = install(store, cp, log, false);
+	if (ret == 0) {
+		for (i = 0; i < cp->edit.nr_del; i++)
+			free_run(store, cp->old[i]->run);
+	}
+	mutex_unlock(&store->mutex);
+out:
+	if (cp)
+		checkpoint_free(cp);
+	return ret;
+}
+
+static int checkpoint(struct sfs_store *store)
+{
+	struct sfs_memgen *gen = NULL;
+	struct sfs_log_place log;
+	struct checkpoint *cp;
+	int ret;
+
+	mutex_lock(&store->checkpoint_mutex);
+	ret = sfs_store_error(store);
+	if (ret == 0)
+		ret = freeze(store, &gen, &log);
+	if (ret < 0)
+		goto out;
+	cp = checkpoint_alloc(store);
+	ret = cp ? 0 : -ENOMEM;
+	if (ret == 0 && gen->nr_items)
+		ret = write_frozen(store, gen, cp);
+	if (ret == 0)
+		ret = install(store, cp, &log, true);
+	if (cp)
+		checkpoint_free(cp);
+	if (ret == 0)
+		ret = merge(store, &log);
+	if (ret == 0)
+		sfs_log_trim(&store->log, log.pos);
+out:
+	if (ret < 0) {
+		sfs_err(store->host, "the server's checkpoint failed: error %d",
+			ret);
+		store_fail(store, ret);
+	}
+	mutex_unlock(&store->checkpoint_mutex);
+	wake_up_all(&store->wait);
+	return ret;
+}
+
+static void checkpoint_worker(struct work_struct *work)
+{
+	struct sfs_store *store = container_of(work, struct sfs_store,
+					       checkpoint_work);
+	bool wanted;
+
+	mutex_lock(&store->mutex);
+	wanted = wants_checkpoint(store);
+	mutex_unlock(&store->mutex);
+	if (wanted)
+		checkpoint(store);
+}
+
+/* ---- opening and closing --------------------------------------------------- */
+
+static int replay_change(void *arg, const struct sfs_log_change *change)
+{
+	struct sfs_store *store = arg;
+	u32 bytes = sfs_memgen_item_bytes(change->val_len) + 8;
+	u8 *mem;
+	int ret;
+
+	ret = sfs_memgen_cut(store->active, bytes, &mem);
+	if (ret < 0)
+		return ret;
+	sfs_memgen_set(store->active, &mem, &bytes, &change->key, ++store->seq,
+		       change->kind, change->val, change->val_len);
+	sfs_memgen_uncut(store->active, mem, bytes);
+	return 0;
+}
+
+static int mark_runs(struct sfs_store *store, const struct sfs_root *root)
+{
+	const struct sfs_run *run;
+	int ret = 0;
+	u32 i;
+	u32 j;
+
+	for (i = 0; i < root->nr_slices && ret == 0; i++) {
+		run = root->slices[i]->run;
+		for (j = 0; j < run->nr_pieces && ret == 0; j++)
+			ret = sfs_region_mark(&store->region,
+					      run->pieces[j].addr,
+					      run->pieces[j].len);
+	}
+	if (ret < 0)
+		sfs_err(store->host,
+			"damaged root: a run lies outside of the server region");
+	return ret;
+}
+
+static int load_manifest(struct sfs_store *store, struct sfs_root *root)
+{
+	struct sfs_edit edit = {
+		.version = root->version,
+		.nr_add = root->nr_slices,
+		.add = root->slices,
+	};
+	struct sfs_manifest *old = sfs_engine_manifest(&store->eng);
+	struct sfs_manifest *man;
+	int ret;
+
+	man = sfs_manifest_apply(store->host, old, &edit);
+	sfs_manifest_put(&store->eng, old);
+	if (IS_ERR(man))
+		return PTR_ERR(man);
+	sfs_engine_adopt(&store->eng, man);
+	ret = sfs_engine_swap(&store->eng, &store->active, 1, man);
+	sfs_manifest_put(&store->eng, man);
+	return ret;
+}
+
+static void store_free(struct sfs_store *store)
+{
+	if (store->wq)
+		destroy_workqueue(store->wq);
+	sfs_log_exit(&store->log);
+	sfs_log_exit(&store->old_log);
+	sfs_engine_exit(&store->eng);
+	if (store->active)
+		sfs_memgen_put(store->active);
+	if (store->frozen)
+		sfs_memgen_put(store->frozen);
+	sfs_region_exit(&store->region);
+	kfree(store);
+}
+
+static struct sfs_store *store_alloc(struct sfs_host *host,
+				     const struct sfs_identity *ident)
+{
+	struct sfs_store *store;
+	int ret;
+
+	store = kzalloc(sizeof(*store), GFP_NOFS);
+	if (!store)
+		return ERR_PTR(-ENOMEM);
+	store->host = host;
+	store->ident = *ident;
+	mutex_init(&store->mutex);
+	mutex_init(&store->checkpoint_mutex);
+	spin_lock_init(&store->wait_lock);
+	init_waitqueue_head(&store->wait);
+	INIT_LIST_HEAD(&store->batches);
+	INIT_WORK(&store->log_work, log_worker);
+	INIT_WORK(&store->checkpoint_work, checkpoint_worker);
+	sfs_log_init(&store->log, host, &store->region, ident->id.fsid);
+	sfs_log_init(&store->old_log, host, &store->region, ident->id.fsid);
+	ret = sfs_region_init(&store->region, ident);
+	if (ret == 0) {
+		/* the log's segments are whole units, known only now */
+		sfs_log_init(&store->log, host, &store->region,
+			     ident->id.fsid);
+		sfs_log_init(&store->old_log, host, &store->region,
+			     ident->id.fsid);
+		store->active = sfs_memgen_create();
+		store->wq = alloc_workqueue("sfs-store",
+					    WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
+		if (!store->active || !store->wq)
+			ret = -ENOMEM;
+	}
+	if (ret == 0)
+		ret = sfs_engine_init(&store->eng, host, ident->id.fsid,
+				      STORE_CACHE_BYTES);
+	if (ret < 0) {
+		store_free(store);
+		return ERR_PTR(ret);
+	}
+	return store;
+}
+
+/* Root and log into memory; nothing is written. */
+static int load(struct sfs_store *store, struct sfs_root *root)
+{
+	u64 records;
+	int ret;
+
+	ret = sfs_root_read(store->host, &store->ident, root);
+	if (ret < 0)
+		return ret;
+	store->generation = root->generation;
+	store->version = root->version;
+	store->term = root->term;
+	ret = mark_runs(store, root);
+	if (ret == 0)
+		ret = load_manifest(store, root);
+	if (ret == 0)
+		ret = sfs_log_replay(&store->old_log, root->term, &root->log,
+				     replay_change, store, &records);
+	sfs_root_free(root);
+	return ret;
+}
+
+int sfs_store_open_readonly(struct sfs_host *host,
+			    const struct sfs_identity *ident,
+			    struct sfs_store **ret_store)
+{
+	struct sfs_store *store;
+	struct sfs_root root;
+	int ret;
+
+	store = store_alloc(host, ident);
+	if (IS_ERR(store))
+		return PTR_ERR(store);
+	store->readonly = true;
+	ret = load(store, &root);
+	if (ret < 0) {
+		store_free(store);
+		return ret;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+int sfs_store_open(struct sfs_host *host, const struct sfs_identity *ident,
+		   struct sfs_store **ret_store)
+{
+	struct sfs_store *store;
+	struct sfs_root root;
+	int ret;
+
+	store = store_alloc(host, ident);
+	if (IS_ERR(store))
+		return PTR_ERR(store);
+	ret = load(store, &root);
+	if (ret == 0) {
+		store->term = root.term + 1;
+		ret = sfs_log_start(&store->log, store->term);
+	}
+	if (ret == 0)
+		ret = checkpoint(store);
+	if (ret < 0) {
+		store_free(store);
+		return ret;
+	}
+	sfs_log_retire(&store->old_log);
+	*ret_store = store;
+	return 0;
+}
+
+void sfs_store_close(struct sfs_store *store)
+{
+	if (!store->readonly) {
+		flush_workqueue(store->wq);
+		if (!sfs_store_error(store))
+			checkpoint(store);
+	}
+	store_free(store);
+}
+
+int sfs_store_format(struct sfs_host *host, const struct sfs_identity *ident)
+{
+	struct sfs_store *store;
+	int ret;
+
+	store = store_alloc(host, ident);
+	if (IS_ERR(store))
+		return PTR_ERR(store);
+	store->term = 1;
+	ret = sfs_log_start(&store->log, store->term);
+	if (ret == 0)
+		ret = checkpoint(store);
+	store_free(store);
+	return ret;
+}
+
+/* ---- printing -------------------------------------------------------------- */
+
+void sfs_store_print(struct sfs_store *store,
+		     void (*line)(void *arg, const char *text), void *arg)
+{
+	struct sfs_manifest *man = sfs_engine_manifest(&store->eng);
+	struct sfs_slice *slice;
+	char *buf;
+	u32 l;
+	u32 i;
+
+	buf = kmalloc(512, GFP_NOFS);
+	if (!buf)
+		goto out;
+	scnprintf(buf, 512,
+		  "root generation %llu term %llu manifest version %llu",
+		  store->generation, store->term, man->version);
+	line(arg, buf);
+	scnprintf(buf, 512, "server region units %u of %u bytes, %u used",
+		  store->region.nr_units, store->region.unit_bytes,
+		  store->region.nr_used);
+	line(arg, buf);
+	sfs_manifest_for_each(man, l, i, slice) {
+		sfs_slice_to_text(slice, buf, 512);
+		line(arg, buf);
+	}
+	kfree(buf);
+out:
+	sfs_manifest_put(&store->eng, man);
+}

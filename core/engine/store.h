@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_ENGINE_STORE_H
+#define SFS_ENGINE_STORE_H
+
+#include "base/identity.h"
+#include "engine/engine.h"
+
+struct sfs_store;
+
+/*
+ * The server's private item store: an engine with a log, kept in the server
+ * region.  One transaction at a time; what it changed is visible to the next
+ * one at once and durable when sfs_store_wait() says so.
+ */
+struct sfs_store_txn {
+	u8 *mem;		/* cut out of the active generation */
+	u32 mem_left;
+	struct sfs_store_batch *batch;
+};
+
+/* Writes the roots of an empty store; all of the region may be overwritten. */
+int sfs_store_format(struct sfs_host *host, const struct sfs_identity *ident);
+
+/*
+ * Reads roots and log, begins a new term and makes it current.  -EIO with a
+ * line when something that must be readable is not.
+ */
+int sfs_store_open(struct sfs_host *host, const struct sfs_identity *ident,
+		   struct sfs_store **ret_store);
+/* As it is on the device, without writing anything: for check and print. */
+int sfs_store_open_readonly(struct sfs_host *host,
+			    const struct sfs_identity *ident,
+			    struct sfs_store **ret_store);
+/* Checkpoints unless an error forbids it. */
+void sfs_store_close(struct sfs_store *store);
+
+struct sfs_engine *sfs_store_engine(struct sfs_store *store);
+u64 sfs_store_term(const struct sfs_store *store);
+/* First error; nothing becomes durable after one. */
+int sfs_store_error(struct sfs_store *store);
+
+/*
+ * begin takes the store's mutex and room for @items changes with @val_bytes of
+ * values; puts and deletions can not fail; end releases the mutex and returns
+ * the ticket to wait for.  abort is for transactions without changes.
+ */
+int sfs_store_begin(struct sfs_store *store, struct sfs_store_txn *txn,
+		    u32 items, u32 val_bytes);
+void sfs_store_put(struct sfs_store *store, struct sfs_store_txn *txn,
+		   const struct sfs_key *key, const void *val, u32 len);
+void sfs_store_del(struct sfs_store *store, struct sfs_store_txn *txn,
+		   const struct sfs_key *key);
+u64 sfs_store_end(struct sfs_store *store, struct sfs_store_txn *txn);
+void sfs_store_abort(struct sfs_store *store, struct sfs_store_txn *txn);
+int sfs_store_wait(struct sfs_store *store, u64 ticket);
+
+/* Reading without a transaction. */
+void sfs_store_lock(struct sfs_store *store);
+void sfs_store_unlock(struct sfs_store *store);
+
+/* Room in the region, in bytes, for check and statfs. */
+u64 sfs_store_region_used(struct sfs_store *store);
+
+/* Everything about roots and log, as lines. */
+void sfs_store_print(struct sfs_store *store,
+		     void (*line)(void *arg, const char *text), void *arg);
+
+#endif

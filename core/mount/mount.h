@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_MOUNT_MOUNT_H
+#define SFS_MOUNT_MOUNT_H
+
+#include "mount/mount_types.h"
+
+/* Connects to the server, loads the manifest, opens the first transaction. */
+int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
+		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
+/*
+ * Publishes what is left and departs; @fs is gone afterwards.  Returns the
+ * error of that publish.
+ */
+int sfs_mount_leave(struct sfs_fs *fs);
+
+/* The first error that took the mount down, 0 while it is up. */
+int sfs_mount_error(struct sfs_fs *fs);
+/* Takes the mount down: no operation succeeds after it. */
+void sfs_mount_fail(struct sfs_fs *fs, int err, const char *why);
+
+#endif

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages, connections inside one machine, and the mount's request slots.
+ *
+ * Nothing is lost or reordered here, and the receiving side takes a message
+ * off its queue without doing its work, so a long request delays no other.
+ * What a slot promises (one request in flight, a repetition has its effect
+ * once) is the same for connections that do lose.
+ *
+ * Locks: slot->mutex is held over a request; slot->lock and end->lock are
+ * leaves.
+ */
+#include "net/net.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "base/log.h"
+
+struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
+{
+	struct sfs_msg *msg;
+
+	msg = kvzalloc(sizeof(*msg) + len, GFP_NOFS);
+	if (!msg)
+		return NULL;
+	INIT_LIST_HEAD(&msg->head);
+	msg->hdr.type = cpu_to_le16(type);
+	msg->hdr.len = cpu_to_le32(len);
+	return msg;
+}
+
+void sfs_msg_free(struct sfs_msg *msg)
+{
+	kvfree(msg);
+}
+
+/* ---- connections --------------------------------------------------------- */
+
+static struct sfs_msg *next_msg(struct sfs_conn_end *end)
+{
+	struct sfs_msg *msg;
+
+	spin_lock(&end->lock);
+	msg = list_first_entry_or_null(&end->queue, struct sfs_msg, head);
+	if (msg)
+		list_del_init(&msg->head);
+	spin_unlock(&end->lock);
+	return msg;
+}
+
+static void recv_work(struct work_struct *work)
+{
+	struct sfs_conn_end *end = container_of(work, struct sfs_conn_end,
+						work);
+	struct sfs_msg *msg;
+
+	while ((msg = next_msg(end)))
+		end->recv(end->arg, msg);
+}
+
+int sfs_conn_init(struct sfs_conn *conn)
+{
+	int i;
+
+	conn->wq = alloc_workqueue("sfs-conn", WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
+	if (!conn->wq)
+		return -ENOMEM;
+	for (i = 0; i < 2; i++) {
+		conn->end[i].conn = conn;
+		conn->end[i].closed = true;
+		spin_lock_init(&conn->end[i].lock);
+		INIT_LIST_HEAD(&conn->end[i].queue);
+		INIT_WORK(&conn->end[i].work, recv_work);
+	}
+	return 0;
+}
+
+void sfs_conn_attach(struct sfs_conn *conn, int side,
+		     void (*recv)(void *arg, struct sfs_msg *msg), void *arg)
+{
+	struct sfs_conn_end *end = &conn->end[side];
+
+	spin_lock(&end->lock);
+	end->recv = recv;
+	end->arg = arg;
+	end->closed = false;
+	spin_unlock(&end->lock);
+}
+
+void sfs_conn_exit(struct sfs_conn *conn)
+{
+	struct sfs_msg *msg;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		spin_lock(&conn->end[i].lock);
+		conn->end[i].closed = true;
+		spin_unlock(&conn->end[i].lock);
+	}
+	destroy_workqueue(conn->wq);
+	for (i = 0; i < 2; i++) {
+		while ((msg = next_msg(&conn->end[i])))
+			sfs_msg_free(msg);
+	}
+}
+
+void sfs_conn_send(struct sfs_conn *conn, int from_side, struct sfs_msg *msg)
+{
+	struct sfs_conn_end *end = &conn->end[!from_side];
+	bool closed;
+
+	spin_lock(&end->lock);
+	closed = end->closed;
+	if (!closed) {
+		list_add_tail(&msg->head, &end->queue);
+		queue_work(conn->wq, &end->work);
+	}
+	spin_unlock(&end->lock);
+	if (closed)
+		sfs_msg_free(msg);
+}
+
+/* ---- the mount's slots --------------------------------------------------- */
+
+static void client_recv(void *arg, struct sfs_msg *msg)
+{
+	struct sfs_client *client = arg;
+	struct sfs_client_slot *slot;
+
+	if (!msg->hdr.is_reply) {
+		client->event(client->arg, msg);
+		return;
+	}
+	if (msg->hdr.slot >= SFS_NR_SLOTS) {
+		sfs_msg_free(msg);
+		return;
+	}
+	slot = &client->slots[msg->hdr.slot];
+	spin_lock(&slot->lock);
+	if (slot->waiting && le64_to_cpu(msg->hdr.seq) == slot->seq) {
+		slot->reply = msg;
+		slot->waiting = false;
+		msg = NULL;
+		complete(&slot->done);
+	}
+	spin_unlock(&slot->lock);
+	if (msg)
+		sfs_msg_free(msg);
+}
+
+int sfs_client_init(struct sfs_client *client, u64 rid,
+		    void (*event)(void *arg, struct sfs_msg *msg), void *arg)
+{
+	struct sfs_client_slot *slot;
+	int ret;
+	int i;
+
+	client->rid = rid;
+	client->event = event;
+	client->arg = arg;
+	for (i = 0; i < SFS_NR_SLOTS; i++) {
+		slot = &client->slots[i];
+		mutex_init(&slot->mutex);
+		spin_lock_init(&slot->lock);
+		init_completion(&slot->done);
+		slot->seq = 0;
+		slot->reply = NULL;
+		slot->waiting = false;
+	}
+	ret = sfs_conn_init(&client->conn);
+	if (ret == 0)
+		sfs_conn_attach(&client->conn, SFS_CONN_MOUNT, client_recv,
+				client);
+	return ret;
+}
+
+void sfs_client_exit(struct sfs_client *client)
+{
+	sfs_conn_exit(&client->conn);
+}
+
+int sfs_client_call(struct sfs_client *client, int nr, struct sfs_msg *req,
+		    u32 min_len, struct sfs_msg **ret_reply)
+{
+	struct sfs_client_slot *slot = &client->slots[nr];
+	struct sfs_msg *reply;
+	int ret;
+
+	mutex_lock(&slot->mutex);
+	spin_lock(&slot->lock);
+	slot->seq++;
+	slot->waiting = true;
+	slot->reply = NULL;
+	reinit_completion(&slot->done);
+	spin_unlock(&slot->lock);
+	req->hdr.slot = (u8)nr;
+	req->hdr.rid = cpu_to_le64(client->rid);
+	req->hdr.seq = cpu_to_le64(slot->seq);
+	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, req);
+	wait_for_completion(&slot->done);
+	reply = slot->reply;
+	slot->reply = NULL;
+	mutex_unlock(&slot->mutex);
+
+	ret = -(int)le32_to_cpu(reply->hdr.err);
+	if (ret == 0 && sfs_msg_len(reply) < min_len)
+		ret = -EPROTO;
+	if (ret == 0 && ret_reply) {
+		*ret_reply = reply;
+		return 0;
+	}
+	sfs_msg_free(reply);
+	return ret;
+}
+
+void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg)
+{
+	msg->hdr.rid = cpu_to_le64(client->rid);
+	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, msg);
+}

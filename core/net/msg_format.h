@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_NET_MSG_FORMAT_H
+#define SFS_NET_MSG_FORMAT_H
+
+#include <linux/types.h>
+#include <linux/build_bug.h>
+#include "base/key.h"
+
+/*
+ * Messages between a mount and the server.  Little endian, explicit padding
+ * that is zero.  A request names a slot of its mount and the number of the
+ * request in it; there is one request in flight per slot, and one that is
+ * repeated with the same number has its effect once.
+ */
+#define SFS_MSG_MAX (1U << 20)
+
+enum sfs_msg_type {
+	SFS_MSG_JOIN = 1,
+	SFS_MSG_MANIFEST = 2,
+	SFS_MSG_PUBLISH = 3,
+	SFS_MSG_META_SPACE = 4,
+	SFS_MSG_DATA_SPACE = 5,
+	SFS_MSG_INO_GROUP = 6,
+	SFS_MSG_STABLE = 7,
+	SFS_MSG_STATFS = 8,
+	SFS_MSG_ALLOC_DETAIL = 9,
+	SFS_MSG_LEAVE = 10,
+	/* without a reply */
+	SFS_MSG_ACK = 32,
+	/* from the server */
+	SFS_MSG_EDIT = 64,
+};
+
+enum sfs_slot {
+	SFS_SLOT_PUBLISH = 0,
+	SFS_SLOT_META_SPACE = 1,
+	SFS_SLOT_DATA_SPACE = 2,
+	SFS_SLOT_INO_GROUP = 3,
+	SFS_SLOT_QUERY = 4,
+	SFS_SLOT_SESSION = 5,
+	SFS_NR_SLOTS = 6,
+};
+
+struct sfs_msg_hdr {
+	__le16 type;
+	__u8 slot;
+	__u8 is_reply;
+	__le32 len;		/* of what follows */
+	__le64 rid;
+	__le64 seq;		/* of the request in its slot */
+	__le32 err;		/* of a reply: a positive errno, 0 */
+	__le32 pad;
+};
+static_assert(sizeof(struct sfs_msg_hdr) == 32);
+
+struct sfs_msg_join_reply {
+	__le64 version;		/* of the manifest to load */
+	__le64 stable;
+	__le64 seq;		/* open sequence of the first transaction */
+	__le64 spare_seq;	/* and of the second */
+};
+
+/* Slices of the version given at the join, from the cursor on. */
+struct sfs_msg_manifest {
+	__le64 version;
+	__le32 first;		/* how many were sent before */
+	__le32 pad;
+};
+struct sfs_msg_manifest_reply {
+	__le32 nr;
+	__le32 more;		/* 0: these were the last */
+	/* nr times: __le32 length, struct sfs_disk_slice, no padding */
+};
+
+struct sfs_msg_extent {
+	__le64 start;
+	__le64 count;
+};
+
+/*
+ * One transaction.  Followed by the slice of its run (@slice_len bytes, 0 for
+ * a transaction without items), then extents: @nr_used segments' pieces that
+ * are full and no longer owned, @nr_consumed and @nr_freed of data space.
+ */
+struct sfs_msg_publish {
+	__le64 publish_nr;	/* steps by one */
+	__le64 txn_seq;		/* closed by this */
+	__le64 max_stamp;
+	__le32 slice_len;
+	__le32 nr_closed;	/* segments given up: __le64 addresses */
+	__le32 nr_consumed;
+	__le32 nr_freed;
+};
+struct sfs_msg_publish_reply {
+	__le64 version;		/* whose edit this is */
+	__le64 stable;
+	__le64 spare_seq;
+	__le64 run_id;		/* for the next run */
+};
+
+struct sfs_msg_meta_space {
+	__le64 bytes;		/* wanted */
+	__le32 for_delete;	/* may use the reserve of deleting operations */
+	__le32 pad;
+};
+/* Followed by nr extents in bytes; 0 with err EAGAIN: ask again soon. */
+struct sfs_msg_extents_reply {
+	__le32 nr;
+	__le32 pad;
+	struct sfs_msg_extent ext[];
+};
+
+struct sfs_msg_data_space {
+	__le64 blocks;		/* wanted */
+	__le64 goal;
+};
+
+struct sfs_msg_ino_group_reply {
+	__le64 first_ino;
+};
+
+/* Answered when a version is there whose stable covers everything published. */
+struct sfs_msg_stable_reply {
+	__le64 version;
+	__le64 stable;
+};
+
+struct sfs_msg_statfs_reply {
+	__le64 stable;
+	__le64 total_meta_blocks;
+	__le64 total_data_blocks;
+	__le64 used_meta_blocks;
+	__le64 used_data_blocks;
+	__le64 reserved_meta_blocks;
+};
+
+struct sfs_msg_alloc_detail_reply {
+	__le32 nr;
+	__le32 pad;
+	struct sfs_msg_alloc_entry {
+		__le64 id;
+		__le64 blocks;
+		__u8 is_meta;
+		__u8 is_avail;
+		__u8 pad[6];
+	} ent[];
+};
+
+struct sfs_msg_ack {
+	__le64 oldest;		/* version that this mount may still read */
+};
+
+/* A new version: ids removed, then slices added as in manifest_reply. */
+struct sfs_msg_edit {
+	__le64 version;
+	__le64 stable;
+	__le64 rid;		/* whose publish, 0: none */
+	__le64 publish_nr;
+	__le32 nr_del;
+	__le32 nr_add;
+	__le64 del[];
+};
+
+#endif
