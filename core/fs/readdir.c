@@ -15,6 +15,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
+#include <linux/stat.h>
 #include <linux/string.h>
 #include "base/log.h"
 #include "mount/mount_types.h"
