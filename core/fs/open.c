@@ -36,6 +36,7 @@
 
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "base/log.h"
 #include "mount/mount_types.h"
