@@ -704,7 +704,8 @@ void destroy_workqueue(struct workqueue_struct *wq)
 			shim_sleep_ns(1000);
 			lock_wq();
 		}
-		shim_unpark(w->task);
+		if (w->idle)
+			shim_unpark(w->task);
 		unlock_wq();
 		shim_backend_join(w->task);
 		shim_os_free(w);
