@@ -28,4 +28,4 @@ clean:
 	rm -rf $(B)
 -include $(core_obj:.o=.d)
 .PHONY: all clean
--include shim/rules.mk sim/rules.mk tests/rules.mk
+-include shim/rules.mk sim/rules.mk tests/rules.mk tests/fs/rules.mk

@@ -11,7 +11,7 @@
  * accepted, an index key that is put twice or deleted twice is an error, and
  * data is flushed only by a transaction that said sfs_data_dirty().
  */
-#include "fake_txn.h"
+#include "tests/fs/fake_txn.h"
 
 #include <linux/errno.h>
 #include <linux/kernel.h>

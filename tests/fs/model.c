@@ -4,13 +4,13 @@
  * operations one after the other, the invariants of the items between them,
  * crashes, failing holds, transfers and allocations.
  *
- * fs_model [--seed=N] [ops]
+ * model [--seed=N] [ops]
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "fake_txn.h"
+#include "tests/fs/fake_txn.h"
 #include "shim/shim.h"
 #include "tests/model/posix.h"
 #include "tests/tap.h"
