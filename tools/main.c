@@ -10,7 +10,6 @@
 #include "tools.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,28 +34,6 @@ static const char *const group_names[NR_CMD_GROUPS] = {
 	[CMD_AGENT] = "Archive agent support",
 	[CMD_DEBUG] = "Debugging",
 };
-
-int fail(int err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return err;
-}
-
-int fail_errno(int err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fprintf(stderr, ": %s (%d)\n", strerror(-err), -err);
-	return err;
-}
 
 static void usage_group(int group)
 {

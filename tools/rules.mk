@@ -6,6 +6,7 @@ tools_test_obj := $(call obj,tools/parse.c tools/printer.c tools/progress.c)
 tools_tests := $(patsubst tests/host/%.c,$(B)/tests/host/%,\
 	$(wildcard tests/host/tools_*.c))
 $(tools_tests): $(tools_test_obj)
+$(B)/tests/host/tools_check: $(call obj,tools/check.c tools/fail.c)
 $(tools_tests): HOST_LIBS += -ljansson
 
 # answers ioctls in tests/tools/mounted.sh

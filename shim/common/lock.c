@@ -63,10 +63,8 @@ void shim_spin_lock(spinlock_t *lock, unsigned int subclass)
 int shim_spin_trylock(spinlock_t *lock)
 {
 	struct shim_task *self = shim_me();
-	unsigned int zero = 0;
 
-	if (!__atomic_compare_exchange_n(&lock->raw.word, &zero, 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!shim_raw_trylock_word(&lock->raw.word))
 		return 0;
 	shim_dep_acquire(self, &lock->dep_map, 0, SHIM_HELD_TRY,
 			 __builtin_return_address(0));

@@ -50,6 +50,7 @@ struct shim_task *shim_adopt(void);
 
 /* Guards a few instructions that do not call out; never nested in itself. */
 void shim_raw_lock_word(unsigned int *word);
+int shim_raw_trylock_word(unsigned int *word);
 void shim_raw_unlock_word(unsigned int *word);
 
 /*

@@ -503,6 +503,14 @@ void shim_raw_lock_word(unsigned int *word)
 	S.raw_depth++;
 }
 
+int shim_raw_trylock_word(unsigned int *word)
+{
+	if (*word)
+		return 0;
+	shim_raw_lock_word(word);
+	return 1;
+}
+
 void shim_raw_unlock_word(unsigned int *word)
 {
 	if (__builtin_expect(*word != 1 || !S.raw_depth, 0))

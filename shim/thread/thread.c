@@ -99,6 +99,14 @@ void shim_raw_lock_word(unsigned int *word)
 		futex_wait(word, 2, NULL);
 }
 
+int shim_raw_trylock_word(unsigned int *word)
+{
+	unsigned int old = 0;
+
+	return __atomic_compare_exchange_n(word, &old, 1, 0, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 /* The wake-up may come after the memory was freed: that wakes nobody. */
 void shim_raw_unlock_word(unsigned int *word)
 {

@@ -15,9 +15,10 @@ struct rw_semaphore {
 	struct lockdep_map dep_map;
 };
 
-#define __RWSEM_INITIALIZER(name)					\
-	{ .wait_list = LIST_HEAD_INIT((name).wait_list),		\
-	  .dep_map = { .name = #name, .key = (const void *)&(name) } }
+#define __RWSEM_INITIALIZER(lockname)					\
+	{ .wait_list = LIST_HEAD_INIT((lockname).wait_list),		\
+	  .dep_map = { .name = #lockname,				\
+		       .key = (const void *)&(lockname) } }
 #define DECLARE_RWSEM(name) \
 	struct rw_semaphore name = __RWSEM_INITIALIZER(name)
 
