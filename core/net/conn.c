@@ -91,9 +91,8 @@ void sfs_conn_attach(struct sfs_conn *conn, int side,
 	spin_unlock(&end->lock);
 }
 
-void sfs_conn_exit(struct sfs_conn *conn)
+void sfs_conn_close(struct sfs_conn *conn)
 {
-	struct sfs_msg *msg;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -101,6 +100,15 @@ void sfs_conn_exit(struct sfs_conn *conn)
 		conn->end[i].closed = true;
 		spin_unlock(&conn->end[i].lock);
 	}
+	flush_workqueue(conn->wq);
+}
+
+void sfs_conn_exit(struct sfs_conn *conn)
+{
+	struct sfs_msg *msg;
+	int i;
+
+	sfs_conn_close(conn);
 	destroy_workqueue(conn->wq);
 	for (i = 0; i < 2; i++) {
 		while ((msg = next_msg(&conn->end[i])))
@@ -176,6 +184,11 @@ int sfs_client_init(struct sfs_client *client, u64 rid,
 		sfs_conn_attach(&client->conn, SFS_CONN_MOUNT, client_recv,
 				client);
 	return ret;
+}
+
+void sfs_client_close(struct sfs_client *client)
+{
+	sfs_conn_close(&client->conn);
 }
 
 void sfs_client_exit(struct sfs_client *client)
