@@ -11,7 +11,7 @@ $(tools_tests): HOST_LIBS += -ljansson
 
 # answers ioctls in tests/tools/mounted.sh
 fake_ioctl := $(B)/tests/tools/fake_ioctl.so
-extra_tests += $(fake_ioctl)
+test_helpers += $(fake_ioctl)
 $(B)/tests/tools/%.o: WORLD = $(LIBC_CFLAGS) -fPIC
 $(fake_ioctl): $(B)/tests/tools/fake_ioctl.o
 	$(call say,LINK,$@)
