@@ -90,7 +90,7 @@ fuzzers := $(fuzz_src:%.c=$(B)/%)
 # once, and other programs that tests need.
 seeded_tests = $(unit_tests)
 plain_tests = $(host_tests)
-test_helpers = $(fuse_tests)
+extra_tests = $(fuse_tests)
 
 .PHONY: all
 all: products
@@ -114,8 +114,8 @@ $(B)/tests/fuse/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 
 .PHONY: products tests objects unit list-tests
 products: $(programs)
-tests: $(seeded_tests) $(plain_tests) $(test_helpers)
-unit: $(seeded_tests) $(test_helpers)
+tests: $(seeded_tests) $(plain_tests) $(extra_tests)
+unit: $(seeded_tests) $(extra_tests)
 
 # Everything compiled, nothing linked: for trees that miss a part.
 objects: $(call obj,$(all_src))
@@ -175,12 +175,11 @@ $(B)/sim: $(call obj,$(sim_main)) $(sim_lib) $(fiber_libs)
 	$(call say,LINK,$@)
 	$(link) $(SIM_LIBS)
 
-$(unit_tests): $(B)/%: $(B)/%.o $(B)/tests/tap.o $(sim_lib) $(fiber_libs)
+$(unit_tests): $(B)/%: $(B)/%.o $(sim_lib) $(fiber_libs)
 	$(call say,LINK,$@)
 	$(link) $(SIM_LIBS)
 
-$(host_tests): $(B)/%: $(B)/%.o $(B)/tests/tap_libc.o $(host_lib) \
-		$(thread_libs)
+$(host_tests): $(B)/%: $(B)/%.o $(host_lib) $(thread_libs)
 	$(call say,LINK,$@)
 	$(link) $(HOST_LIBS)
 

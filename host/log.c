@@ -21,7 +21,7 @@ static bool log_debug;
 static __thread char *capture_buf;
 static __thread size_t capture_size;
 
-void sfs_log_init(const char *prog, enum sfs_log_mode mode, bool debug)
+void sfs_host_log_init(const char *prog, enum sfs_log_mode mode, bool debug)
 {
 	log_prog = prog;
 	log_debug = debug;

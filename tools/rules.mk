@@ -11,7 +11,7 @@ $(tools_tests): HOST_LIBS += -ljansson
 
 # answers ioctls in tests/tools/mounted.sh
 fake_ioctl := $(B)/tests/tools/fake_ioctl.so
-test_helpers += $(fake_ioctl)
+extra_tests += $(fake_ioctl)
 $(B)/tests/tools/%.o: WORLD = $(LIBC_CFLAGS) -fPIC
 $(fake_ioctl): $(B)/tests/tools/fake_ioctl.o
 	$(call say,LINK,$@)
