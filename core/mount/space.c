@@ -6,9 +6,9 @@
  * Metadata space is reserved before a hold, for the most that its items can
  * take in a run, out of what the mount owns already; so a publish never asks
  * for space.  The reservation ends with the publish, which has taken what it
- * really needed out of what is owned.  Runs are appended to the segments one after the other; a segment whose rest is
- * too short for the next block is closed and told to the server with the next
- * publish.
+ * really needed out of what is owned.  Runs are appended to the segments one
+ * after the other; a segment whose rest is too short for the next block is
+ * closed and told to the server with the next publish.
  *
  * Deleting operations may use space that the server gave out of its reserve
  * for them; others may not.

@@ -500,6 +500,22 @@ static void compare_paths(const struct posix *pm, const struct pm_inode *in,
 		in->ino == 1 ? 0 : S_ISDIR(in->mode) ? !!in->nlink : in->nlink);
 }
 
+static void take_ranges(struct posix *pm, struct sfs_fs *fs)
+{
+	const struct pm_range *r;
+	struct pm_inode *in;
+	u32 i;
+
+	for (i = 0; i < pm->nr_ranges; i++) {
+		r = &pm->ranges[i];
+		in = pm_inode(pm, r->ino);
+		if (in && S_ISREG(in->mode) && r->off < in->size)
+			sfs_file_read(fs, in->ino, r->off, in->data + r->off,
+				      min(r->len, in->size - r->off));
+	}
+	pm->nr_ranges = 0;
+}
+
 void pm_compare(struct posix *pm, struct sfs_fs *fs, struct pm_report *rep)
 {
 	u8 *buf = buf_alloc();
@@ -508,6 +524,7 @@ void pm_compare(struct posix *pm, struct sfs_fs *fs, struct pm_report *rep)
 	u32 i;
 	int ret;
 
+	take_ranges(pm, fs);
 	for (i = 0; i < PM_MAX_INODES; i++) {
 		in = &pm->inodes[i];
 		if (!in->ino)
