@@ -188,6 +188,7 @@ struct sfs_options {
 	__s64 force;
 	unsigned long seen;		/* by place in the table */
 	unsigned long mount_flags;	/* MS_*: ro, nosuid, ... */
+	bool sloppy;
 };
 
 void sfs_options_default(struct sfs_options *opts);
@@ -196,6 +197,10 @@ void sfs_options_default(struct sfs_options *opts);
  * line that names the option, the value and what it may be.
  */
 int sfs_options_parse(struct sfs_options *opts, const char *list);
+/* From here on, unknown options are ignored (mount -s). */
+void sfs_options_sloppy(struct sfs_options *opts);
+/* The options that a mount must have; -EINVAL with a line. */
+int sfs_options_complete(const struct sfs_options *opts);
 /* What the core wants to know of them. */
 void sfs_options_mount(const struct sfs_options *opts,
 		       struct sfs_mount_opts *ret_opts);
@@ -208,6 +213,38 @@ int sfs_options_show(const struct sfs_options *opts, char *buf, size_t size);
 int sfs_options_each(const struct sfs_options *opts,
 		     int (*fn)(void *arg, const char *name, const char *value),
 		     void *arg);
+
+/* ---- mounting (fusemount.c) and talking to a daemon (control.c) --------- */
+
+/*
+ * Mounts at @dir in our mount namespace: by mount(2) as root, by fusermount3
+ * otherwise.  Returns the connection to the kernel and its number in fusectl.
+ */
+int sfs_fuse_mount(const char *spec, const char *dir, unsigned long flags,
+		   int *ret_fd, unsigned int *ret_minor);
+/* -EBUSY when it is in use, unless @lazy.  Nothing is logged. */
+int sfs_fuse_unmount(const char *dir, bool lazy);
+/* What a killed daemon left at @dir is detached. */
+void sfs_fuse_unmount_dead(const char *dir);
+
+#define SFS_CONTROL_MAX 16384
+
+/* One message is NUL-terminated words; -ECONNRESET when the other has gone. */
+int sfs_control_send(int sock, int fd, const char *const *words,
+		     unsigned int nr);
+/* At most @max words, which point into @buf; returns their number. */
+int sfs_control_recv(int sock, char *buf, size_t size, const char **ret_words,
+		     unsigned int max, int *ret_fd);
+
+struct sfs_mount_request {
+	const char *spec;		/* the data device */
+	const char *dir;
+	const struct sfs_options *opts;
+	const char *mount_ns;		/* NULL: ours */
+	bool verbose;
+};
+/* Mounts through the volume's daemon, which is started when there is none. */
+int sfs_control_mount(const struct sfs_mount_request *mr);
 
 /* ---- status directory (status.c) ---------------------------------------- */
 

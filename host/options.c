@@ -203,6 +203,8 @@ static int parse_one(struct sfs_options *opts, char *word)
 	if (!strncmp(word, "x-", 2) || !strncmp(word, "X-", 2) ||
 	    !strcmp(word, "comment") || !strcmp(word, "user"))
 		return 0;
+	if (opts->sloppy)
+		return 0;
 	sfs_log(SFS_LOG_ERR, "unknown mount option \"%s%s%s\"; see scoutfs(5)",
 		word, val ? "=" : "", val ? val : "");
 	return -EINVAL;
@@ -242,6 +244,20 @@ void sfs_options_mount(const struct sfs_options *opts,
 	ret_opts->data_prealloc_contig_only = opts->data_prealloc_contig_only;
 	ret_opts->ino_alloc_per_lock = opts->ino_alloc_per_lock;
 	ret_opts->orphan_scan_delay_ms = opts->orphan_scan_delay_ms;
+}
+
+void sfs_options_sloppy(struct sfs_options *opts)
+{
+	opts->sloppy = true;
+}
+
+int sfs_options_complete(const struct sfs_options *opts)
+{
+	if (opts->metadev_path[0])
+		return 0;
+	sfs_log(SFS_LOG_ERR,
+		"mount option metadev_path is missing: -o metadev_path=METADATA-DEVICE");
+	return -EINVAL;
 }
 
 /* ---- showing ------------------------------------------------------------ */
