@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_MOUNT_MOUNT_H
+#define SFS_MOUNT_MOUNT_H
+
+#include "mount/mount_types.h"
+
+int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
+		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
+int sfs_mount_leave(struct sfs_fs *fs);
+
+#endif
