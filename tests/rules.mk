@@ -1,60 +1,54 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Test programs.  Unit tests: one program for each tests/unit/NAME.c, in the
-# shim world, linked with core, simulator and the fiber backend.
-unit_names := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-unit_bin := $(unit_names:%=$(B)/tests/unit/%)
-conf_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/conformance/*.c))
-conf_case_obj := $(filter-out %/strict.o %/strict_run.o,$(conf_obj))
-conf_bin := $(B)/tests/conformance/fiber $(B)/tests/conformance/thread \
-	$(B)/tests/conformance/strict-fiber \
-	$(B)/tests/conformance/strict-thread \
-	$(B)/tests/conformance/strict_run
-sim_obj := $(patsubst %.c,$(B)/%.o,$(filter-out sim/main.c,$(wildcard sim/*.c)))
+# Test programs beyond one file each.
+$(B)/tests/tap.o: WORLD = $(SHIM_CFLAGS)
+$(B)/tests/conformance/%.o: WORLD = $(SHIM_CFLAGS) -Itests
+$(B)/tests/conformance/strict_run.o: WORLD = $(LIBC_CFLAGS)
+$(B)/tests/model/%.o: WORLD = $(SHIM_CFLAGS) -Itests
+all_src += tests/tap.c $(wildcard tests/conformance/*.c tests/model/*.c)
 
-tests: $(unit_bin) $(conf_bin)
+# tap.c once more for the libc world
+$(B)/tests/tap_libc.o: tests/tap.c $(flags_file)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(LIBC_CFLAGS) -DTAP_LIBC -MMD -MP -c $< -o $@
+-include $(B)/tests/tap_libc.d
 
-$(B)/libsim.a: $(sim_obj)
-	rm -f $@ && ar rcs $@ $^
-$(B)/sim/%.o: sim/%.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-$(B)/tests/tap.o: tests/tap.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-$(B)/tests/tap_libc.o: tests/tap.c
-	@mkdir -p $(@D)
-	$(CC) $(COMMON) -D_GNU_SOURCE -DTAP_LIBC -I. -c $< -o $@
-$(B)/tests/unit/%.o: tests/unit/%.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-$(B)/tests/conformance/strict_run.o: tests/conformance/strict_run.c
-	@mkdir -p $(@D)
-	$(CC) $(COMMON) -D_GNU_SOURCE -I. -c $< -o $@
-$(B)/tests/conformance/%.o: tests/conformance/%.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
+# unit tests speak TAP
+$(unit_tests): $(B)/tests/tap.o
 
-# sim and core refer to each other (ports)
-$(unit_bin): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/tap.o \
-		$(B)/libsim.a $(B)/libcore.a $(B)/libshim-fiber.a
-	$(CC) $(COMMON) -o $@ $(filter %.o,$^) -Wl,--start-group \
-		$(filter %.a,$^) -Wl,--end-group
-$(B)/tests/conformance/fiber: $(conf_case_obj) $(B)/tests/tap.o \
-		$(B)/libshim-fiber.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/thread: $(conf_case_obj) $(B)/tests/tap.o \
-		$(B)/libshim-thread.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/strict-fiber: $(B)/tests/conformance/strict.o \
-		$(B)/libshim-fiber.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/strict-thread: $(B)/tests/conformance/strict.o \
-		$(B)/libshim-thread.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/strict_run: $(B)/tests/conformance/strict_run.o \
-		$(B)/tests/tap_libc.o
-	$(CC) $(COMMON) -o $@ $^
-.PHONY: tests
-.SECONDARY: $(unit_names:%=$(B)/tests/unit/%.o)
--include $(unit_names:%=$(B)/tests/unit/%.d) $(conf_obj:.o=.d) \
-	$(sim_obj:.o=.d) $(B)/tests/tap.d $(B)/tests/tap_libc.d
+# ---- the shim's conformance, on both backends ------------------------------
+conf_case_obj := $(call obj,$(filter-out %/strict.c %/strict_run.c, \
+	$(wildcard tests/conformance/*.c))) $(B)/tests/tap.o
+conf := $(B)/tests/conformance
+$(conf)/fiber: $(conf_case_obj) $(B)/libshim-fiber.a
+	$(link)
+$(conf)/thread: $(conf_case_obj) $(B)/libshim-thread.a
+	$(link)
+$(conf)/strict-fiber: $(conf)/strict.o $(B)/libshim-fiber.a
+	$(link)
+$(conf)/strict-thread: $(conf)/strict.o $(B)/libshim-thread.a
+	$(link)
+$(conf)/strict_run: $(conf)/strict_run.o $(B)/tests/tap_libc.o
+	$(link)
+extra_tests += $(conf)/fiber $(conf)/thread $(conf)/strict-fiber \
+	$(conf)/strict-thread $(conf)/strict_run
+
+# ---- the filesystem floor over items in memory -----------------------------
+# core/fs once more, with the stand-ins of tests/fs/fake found before the
+# core's own headers.
+fs_test_src := $(wildcard core/fs/*.c) core/check/fs_items.c core/base/key.c \
+	tests/fs/fake_txn.c $(wildcard tests/model/*.c)
+fs_test_src := $(filter-out core/fs/format.c,$(fs_test_src))
+fs_test_main := $(filter-out tests/fs/fake_txn.c,$(wildcard tests/fs/*.c))
+fs_test_obj := $(fs_test_src:%.c=$(B)/tests/fs/obj/%.o)
+fs_tests := $(fs_test_main:%.c=$(B)/%)
+$(B)/tests/fs/obj/%.o: %.c $(flags_file)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -Itests/fs/fake $(SHIM_CFLAGS) -Itests -MMD -MP -c $< -o $@
+$(fs_tests): $(B)/tests/fs/%: $(B)/tests/fs/obj/tests/fs/%.o $(fs_test_obj) \
+		$(B)/tests/tap.o $(B)/libshim-fiber.a
+	$(call say,LINK,$@)
+	$(link)
+extra_tests += $(fs_tests)
+-include $(fs_test_obj:.o=.d) $(fs_test_main:%.c=$(B)/tests/fs/obj/%.d)
