@@ -107,7 +107,7 @@ static void go_background(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	sfs_log_init(PROG, SFS_LOG_SYSLOG, false);
+	sfs_host_log_init(PROG, SFS_LOG_SYSLOG, false);
 	if (fd >= 0) {
 		dup2(fd, STDIN_FILENO);
 		dup2(fd, STDOUT_FILENO);
@@ -546,7 +546,7 @@ static int run_args(struct args *a, char **argv)
 
 	if (a->control_fd >= 0) {
 		fcntl(a->control_fd, F_SETFD, FD_CLOEXEC);
-		sfs_log_init(PROG, SFS_LOG_STARTING, a->debug);
+		sfs_host_log_init(PROG, SFS_LOG_STARTING, a->debug);
 		ret = setup_signals(&d);
 		setup_memory();
 		return ret < 0 ? ret : run_controlled(&d);
@@ -575,12 +575,12 @@ int main(int argc, char **argv)
 	struct args a = { .control_fd = -1 };
 	int ret;
 
-	sfs_log_init(PROG, SFS_LOG_STDERR, false);
+	sfs_host_log_init(PROG, SFS_LOG_STDERR, false);
 	sfs_options_default(&a.opts);
 	ret = parse_args(argc, argv, &a);
 	if (ret >= 0)
 		return ret;
-	sfs_log_init(PROG, SFS_LOG_STDERR, a.debug);
+	sfs_host_log_init(PROG, SFS_LOG_STDERR, a.debug);
 	ret = a.err;
 	if (ret == 0)
 		ret = run_args(&a, argv + optind);

@@ -33,7 +33,7 @@ enum sfs_log_mode {
 };
 
 /* @prog stays referenced; it is the prefix of every line. */
-void sfs_log_init(const char *prog, enum sfs_log_mode mode, bool debug);
+void sfs_host_log_init(const char *prog, enum sfs_log_mode mode, bool debug);
 void sfs_log(int level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void sfs_vlog(int level, const char *fmt, va_list ap)

@@ -1,37 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Test programs beyond one file each.
+# The TAP harness for both worlds, and the conformance tests of the shim: one
+# set of cases, linked with each backend, and programs that break its rules.
 $(B)/tests/tap.o: WORLD = $(SHIM_CFLAGS)
-$(B)/tests/conformance/%.o: WORLD = $(SHIM_CFLAGS) -Itests
-$(B)/tests/conformance/strict_run.o: WORLD = $(LIBC_CFLAGS)
-$(B)/tests/model/%.o: WORLD = $(SHIM_CFLAGS) -Itests
-all_src += tests/tap.c $(wildcard tests/conformance/*.c tests/model/*.c)
+$(B)/tests/conformance/%.o: WORLD = $(SHIM_CFLAGS)
+$(B)/tests/strict_run.o: WORLD = $(LIBC_CFLAGS)
 
-# tap.c once more for the libc world
-$(B)/tests/tap_libc.o: tests/tap.c $(flags_file)
-	@mkdir -p $(@D)
-	$(call say,CC,$<)
-	$(Q)$(CC) $(LIBC_CFLAGS) -DTAP_LIBC -MMD -MP -c $< -o $@
--include $(B)/tests/tap_libc.d
-
-# unit tests speak TAP
-$(unit_tests): $(B)/tests/tap.o
-
-# ---- the shim's conformance, on both backends ------------------------------
-conf_case_obj := $(call obj,$(filter-out %/strict.c %/strict_run.c, \
-	$(wildcard tests/conformance/*.c))) $(B)/tests/tap.o
 conf := $(B)/tests/conformance
-$(conf)/fiber: $(conf_case_obj) $(B)/libshim-fiber.a
-	$(link)
-$(conf)/thread: $(conf_case_obj) $(B)/libshim-thread.a
-	$(link)
-$(conf)/strict-fiber: $(conf)/strict.o $(B)/libshim-fiber.a
-	$(link)
-$(conf)/strict-thread: $(conf)/strict.o $(B)/libshim-thread.a
-	$(link)
-$(conf)/strict_run: $(conf)/strict_run.o $(B)/tests/tap_libc.o
-	$(link)
+conf_src := $(wildcard tests/conformance/*.c)
+conf_case_src := $(filter-out %/strict.c,$(conf_src))
 extra_tests += $(conf)/fiber $(conf)/thread $(conf)/strict-fiber \
-	$(conf)/strict-thread $(conf)/strict_run
+	$(conf)/strict-thread $(B)/tests/strict_run
+all_src += $(conf_src) tests/tap.c tests/strict_run.c
+
+$(unit_tests): $(B)/tests/tap.o
+$(host_tests) $(fuse_tests): $(B)/tests/tap_libc.o
+$(conf)/fiber: $(call obj,$(conf_case_src)) $(B)/tests/tap.o \
+		$(B)/libshim-fiber.a
+$(conf)/thread: $(call obj,$(conf_case_src)) $(B)/tests/tap.o \
+		$(B)/libshim-thread.a
+$(conf)/strict-fiber: $(conf)/strict.o $(B)/libshim-fiber.a
+$(conf)/strict-thread: $(conf)/strict.o $(B)/libshim-thread.a
+$(B)/tests/strict_run: $(B)/tests/strict_run.o $(B)/tests/tap_libc.o
+
+# "link" is defined further down than this file is read
+$(conf)/fiber $(conf)/thread $(conf)/strict-fiber $(conf)/strict-thread \
+		$(B)/tests/strict_run:
+	$(call say,LINK,$@)
+	$(link)
+
+$(B)/tests/tap_libc.o: tests/tap.c $(B)/tests/tap.o
+	$(call say,CC,$< for libc)
+	$(Q)$(CC) $(LIBC_CFLAGS) -DTAP_LIBC -c $< -o $@
+
+$(B)/tests/model/%.o: WORLD = $(SHIM_CFLAGS) -Itests
+all_src += $(wildcard tests/model/*.c)
 
 # ---- the filesystem floor over items in memory -----------------------------
 # core/fs once more, with the stand-ins of tests/fs/fake found before the

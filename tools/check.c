@@ -92,7 +92,7 @@ int check_volume(const struct check_opts *opts)
 	struct sfs_host *host;
 	int ret;
 
-	sfs_log_init(opts->prog, SFS_LOG_STDERR, false);
+	sfs_host_log_init(opts->prog, SFS_LOG_STDERR, false);
 	ret = sfs_host_open(opts->meta, opts->data, SFS_HOST_RDONLY, &host);
 	if (ret)
 		return ret;

@@ -329,7 +329,7 @@ static int run(int argc, char **argv)
 	int ret;
 
 	args_parse(&argp, argc, argv, &opts);
-	sfs_log_init("mkfs", SFS_LOG_STDERR, false);
+	sfs_host_log_init("mkfs", SFS_LOG_STDERR, false);
 	ret = sfs_host_open(opts.paths[SFS_DEV_META],
 			    opts.paths[SFS_DEV_DATA], SFS_HOST_FORMAT, &host);
 	if (ret)

@@ -58,7 +58,7 @@ static int run(int argc, char **argv)
 	int ret;
 
 	args_parse(&argp, argc, argv, &args);
-	sfs_log_init("print", SFS_LOG_STDERR, false);
+	sfs_host_log_init("print", SFS_LOG_STDERR, false);
 	ret = sfs_host_open(args.meta, NULL, SFS_HOST_RDONLY | SFS_HOST_NOLOCK,
 			    &host);
 	if (ret)

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	int c, ret = 0;
 	char *dir;
 
-	sfs_log_init("mount.scoutfs", SFS_LOG_STDERR, false);
+	sfs_host_log_init("mount.scoutfs", SFS_LOG_STDERR, false);
 	sfs_options_default(&opts);
 	while ((c = getopt(argc, argv, "sfnvN:o:t:hV")) != -1) {
 		switch (c) {

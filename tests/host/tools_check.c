@@ -29,7 +29,7 @@ static struct {
 
 static struct sfs_host host;
 
-void sfs_log_init(const char *prog, enum sfs_log_mode mode, bool debug)
+void sfs_host_log_init(const char *prog, enum sfs_log_mode mode, bool debug)
 {
 }
 
