@@ -300,7 +300,8 @@ static void relearn_contents(struct posix *pm, struct sfs_fs *fs,
 	struct sfs_attr a = {};
 	u64 len;
 
-	if (!in || !S_ISREG(in->mode) || sfs_getattr(fs, op->ino, &a) < 0)
+	/* seen: what comes next has a version of its own */
+	if (!in || !S_ISREG(in->mode) || sfs_stat_more(fs, op->ino, &a) < 0)
 		return;
 	in->data_version = a.data_version;
 	in->data_seq = a.data_seq;
