@@ -164,8 +164,10 @@ enum sfs_setattr_mask {
 	SFS_SET_CTIME = 1 << 6,
 	SFS_SET_ATIME_NOW = 1 << 7,
 	SFS_SET_MTIME_NOW = 1 << 8,
-	SFS_SET_KILL_PRIV = 1 << 9,	/* drop setuid/setgid and security.capability as a write does */
-	SFS_SET_OPEN_TRUNC = 1 << 10,	/* size change by O_TRUNC: caller has write access through the open */
+	/* drop setuid, setgid and security.capability as a write does */
+	SFS_SET_KILL_PRIV = 1 << 9,
+	/* size change by O_TRUNC: caller has write access through the open */
+	SFS_SET_OPEN_TRUNC = 1 << 10,
 };
 
 struct sfs_setattr {

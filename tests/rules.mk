@@ -1,60 +1,65 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Test programs.  Unit tests: one program for each tests/unit/NAME.c, in the
-# shim world, linked with core, simulator and the fiber backend.
-unit_names := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-unit_bin := $(unit_names:%=$(B)/tests/unit/%)
-conf_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tests/conformance/*.c))
-conf_case_obj := $(filter-out %/strict.o %/strict_run.o,$(conf_obj))
-conf_bin := $(B)/tests/conformance/fiber $(B)/tests/conformance/thread \
-	$(B)/tests/conformance/strict-fiber \
-	$(B)/tests/conformance/strict-thread \
-	$(B)/tests/conformance/strict_run
-sim_obj := $(patsubst %.c,$(B)/%.o,$(filter-out sim/main.c,$(wildcard sim/*.c)))
+# The TAP harness for both worlds, and the conformance tests of the shim: one
+# set of cases, linked with each backend, and programs that break its rules,
+# whose cases strict_run runs one by one.
+$(B)/tests/tap.o: WORLD = $(SHIM_CFLAGS)
+$(B)/tests/tap_libc.o: WORLD = $(LIBC_CFLAGS) -DTAP_LIBC
+$(B)/tests/conformance/%.o: WORLD = $(SHIM_CFLAGS)
+$(B)/tests/strict_run.o: WORLD = $(LIBC_CFLAGS)
 
-tests: $(unit_bin) $(conf_bin)
+conf := $(B)/tests/conformance
+conf_src := $(wildcard tests/conformance/*.c)
+conf_case_src := $(filter-out %/strict.c,$(conf_src))
+ifneq ($(conf_src),)
+conf_tests := $(conf)/fiber $(conf)/thread
+conf_helpers := $(conf)/strict-fiber $(conf)/strict-thread \
+	$(B)/tests/strict_run
+seeded_tests += $(conf_tests)
+extra_tests += $(conf_helpers)
+all_src += $(conf_src) tests/tap.c tests/strict_run.c
+endif
 
-$(B)/libsim.a: $(sim_obj)
-	rm -f $@ && ar rcs $@ $^
-$(B)/sim/%.o: sim/%.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-$(B)/tests/tap.o: tests/tap.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-$(B)/tests/tap_libc.o: tests/tap.c
-	@mkdir -p $(@D)
-	$(CC) $(COMMON) -D_GNU_SOURCE -DTAP_LIBC -I. -c $< -o $@
-$(B)/tests/unit/%.o: tests/unit/%.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-$(B)/tests/conformance/strict_run.o: tests/conformance/strict_run.c
-	@mkdir -p $(@D)
-	$(CC) $(COMMON) -D_GNU_SOURCE -I. -c $< -o $@
-$(B)/tests/conformance/%.o: tests/conformance/%.c
-	@mkdir -p $(@D)
-	$(CC) $(SHIM_CFLAGS) -c $< -o $@
-
-# sim and core refer to each other (ports)
-$(unit_bin): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/tap.o \
-		$(B)/libsim.a $(B)/libcore.a $(B)/libshim-fiber.a
-	$(CC) $(COMMON) -o $@ $(filter %.o,$^) -Wl,--start-group \
-		$(filter %.a,$^) -Wl,--end-group
-$(B)/tests/conformance/fiber: $(conf_case_obj) $(B)/tests/tap.o \
+$(unit_tests): $(B)/tests/tap.o
+$(host_tests) $(fuse_tests): $(B)/tests/tap_libc.o
+$(conf)/fiber: $(call obj,$(conf_case_src)) $(B)/tests/tap.o \
 		$(B)/libshim-fiber.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/thread: $(conf_case_obj) $(B)/tests/tap.o \
+$(conf)/thread: $(call obj,$(conf_case_src)) $(B)/tests/tap.o \
 		$(B)/libshim-thread.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/strict-fiber: $(B)/tests/conformance/strict.o \
-		$(B)/libshim-fiber.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/strict-thread: $(B)/tests/conformance/strict.o \
-		$(B)/libshim-thread.a
-	$(CC) $(COMMON) -o $@ $^
-$(B)/tests/conformance/strict_run: $(B)/tests/conformance/strict_run.o \
-		$(B)/tests/tap_libc.o
-	$(CC) $(COMMON) -o $@ $^
-.PHONY: tests
-.SECONDARY: $(unit_names:%=$(B)/tests/unit/%.o)
--include $(unit_names:%=$(B)/tests/unit/%.d) $(conf_obj:.o=.d) \
-	$(sim_obj:.o=.d) $(B)/tests/tap.d $(B)/tests/tap_libc.d
+$(conf)/strict-fiber: $(conf)/strict.o $(B)/libshim-fiber.a
+$(conf)/strict-thread: $(conf)/strict.o $(B)/libshim-thread.a
+$(B)/tests/strict_run: $(B)/tests/strict_run.o $(B)/tests/tap_libc.o
+
+# "link" is defined further down than this file is read
+$(conf_tests) $(conf_helpers):
+	$(call say,LINK,$@)
+	$(link)
+
+$(B)/tests/tap_libc.o: tests/tap.c $(flags_file)
+	$(compile)
+
+$(B)/tests/model/%.o: WORLD = $(SHIM_CFLAGS) -Itests
+all_src += $(wildcard tests/model/*.c)
+
+list-tests::
+	@$(foreach b,$(if $(conf_src),fiber thread), \
+		echo "once conformance/strict-$b" \
+		$(B)/tests/strict_run $(conf)/strict-$b;)
+
+# ---- the filesystem floor over items in memory -----------------------------
+# core/fs once more, with the stand-ins of tests/fs/fake found before the
+# core's own headers.
+fs_test_src := $(wildcard core/fs/*.c) core/check/fs_items.c core/base/key.c \
+	tests/fs/fake_txn.c $(wildcard tests/model/*.c)
+fs_test_src := $(filter-out core/fs/format.c,$(fs_test_src))
+fs_test_main := $(filter-out tests/fs/fake_txn.c,$(wildcard tests/fs/*.c))
+fs_test_obj := $(fs_test_src:%.c=$(B)/tests/fs/obj/%.o)
+fs_tests := $(fs_test_main:%.c=$(B)/%)
+$(B)/tests/fs/obj/%.o: WORLD = -Itests/fs/fake $(SHIM_CFLAGS) -Itests
+$(B)/tests/fs/obj/%.o: %.c $(flags_file)
+	$(compile)
+$(fs_tests): $(B)/tests/fs/%: $(B)/tests/fs/obj/tests/fs/%.o $(fs_test_obj) \
+		$(B)/tests/tap.o $(B)/libshim-fiber.a
+	$(call say,LINK,$@)
+	$(link)
+seeded_tests += $(fs_tests)
+-include $(fs_test_obj:.o=.d) $(fs_test_main:%.c=$(B)/tests/fs/obj/%.d)

@@ -307,6 +307,8 @@ static int sequence_add(struct sequence *seq, const u8 *data, u32 len)
 	u32 cap;
 	u8 *buf;
 
+	if (len == 0)
+		return 0;
 	if (len > MAX_SEQUENCE - seq->len)
 		return -EIO;
 	if (seq->len + len > seq->cap) {
@@ -330,11 +332,16 @@ static int apply_sequence(struct sfs_log *log, u64 pos, struct sequence *seq,
 				       const struct sfs_log_change *change),
 			  void *arg)
 {
-	const u8 *p = seq->buf;
-	const u8 *end = seq->buf + seq->len;
 	struct sfs_log_change change;
+	const u8 *end;
+	const u8 *p;
 	int ret;
 
+	/* a record without changes: nobody writes one, but it is harmless */
+	if (seq->len == 0)
+		return 0;
+	p = seq->buf;
+	end = p + seq->len;
 	while (p < end) {
 		p = get_change(p, end, &change);
 		if (!p) {

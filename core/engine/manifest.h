@@ -52,11 +52,14 @@ struct sfs_edit {
 	struct sfs_slice **add;	/* referenced */
 };
 
-/* On disk (an item of the server's engine) and on the wire. */
+/*
+ * On disk (an item of the server's engine) and on the wire.  Packed: both put
+ * it at any address.
+ */
 struct sfs_disk_piece {
 	__le64 addr;
 	__le64 len;
-};
+} __packed;
 
 struct sfs_disk_slice {
 	__le64 id;
@@ -76,7 +79,7 @@ struct sfs_disk_slice {
 	__u8 last[SFS_KEY_BYTES];
 	__u8 pad[7];
 	struct sfs_disk_piece pieces[];
-};
+} __packed;
 static_assert(sizeof(struct sfs_disk_slice) == 144);
 #define SFS_DISK_SLICE_MAX                                                     \
 	(sizeof(struct sfs_disk_slice) +                                       \

@@ -107,12 +107,13 @@ void sfs_region_free(struct sfs_region *reg, u64 addr, u64 bytes)
 
 int sfs_region_mark(struct sfs_region *reg, u64 addr, u64 bytes)
 {
+	u64 size = (u64)reg->nr_units * reg->unit_bytes;
 	u32 first;
 	u32 nr;
 	u32 i;
 
-	if (addr < reg->start || bytes == 0 ||
-	    addr + bytes > reg->start + (u64)reg->nr_units * reg->unit_bytes)
+	if (addr < reg->start || bytes == 0 || bytes > size ||
+	    addr - reg->start > size - bytes)
 		return -EUCLEAN;
 	region_units(reg, addr, bytes, &first, &nr);
 	spin_lock(&reg->lock);

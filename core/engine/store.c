@@ -30,6 +30,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/log.h"
@@ -228,6 +229,36 @@ u64 sfs_store_end(struct sfs_store *store, struct sfs_store_txn *txn)
 	if (checkpoint)
 		queue_work(store->wq, &store->checkpoint_work);
 	return ticket;
+}
+
+u64 sfs_store_ticket(struct sfs_store *store)
+{
+	u64 ticket;
+
+	lockdep_assert_held(&store->mutex);
+	spin_lock(&store->wait_lock);
+	ticket = store->ended + 1;
+	spin_unlock(&store->wait_lock);
+	return ticket;
+}
+
+void sfs_store_poison(struct sfs_store *store, struct sfs_store_txn *txn,
+		      int err)
+{
+	sfs_err(store->host, "the server can not go on: error %d", err);
+	store_fail(store, err);
+	mutex_unlock(&store->mutex);
+	kvfree(txn->batch);
+}
+
+u64 sfs_store_durable(struct sfs_store *store)
+{
+	u64 durable;
+
+	spin_lock(&store->wait_lock);
+	durable = store->durable;
+	spin_unlock(&store->wait_lock);
+	return durable;
 }
 
 static bool ticket_done(struct sfs_store *store, u64 ticket, int *ret_err)

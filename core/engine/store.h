@@ -52,7 +52,14 @@ void sfs_store_del(struct sfs_store *store, struct sfs_store_txn *txn,
 		   const struct sfs_key *key);
 u64 sfs_store_end(struct sfs_store *store, struct sfs_store_txn *txn);
 void sfs_store_abort(struct sfs_store *store, struct sfs_store_txn *txn);
+/* What end will return, once something was changed. */
+u64 sfs_store_ticket(struct sfs_store *store);
+/* In place of end, when half of the changes were made: nothing goes on. */
+void sfs_store_poison(struct sfs_store *store, struct sfs_store_txn *txn,
+		      int err);
 int sfs_store_wait(struct sfs_store *store, u64 ticket);
+/* The last ticket that is durable. */
+u64 sfs_store_durable(struct sfs_store *store);
 
 /* Reading without a transaction. */
 void sfs_store_lock(struct sfs_store *store);

@@ -8,6 +8,7 @@
 #include <linux/rwsem.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "api.h"

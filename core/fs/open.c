@@ -17,10 +17,10 @@
  * until the next look, the durable version is one that nobody has seen, and
  * overwriting waits for nothing ("fresh").  Bytes behind the size do not count,
  * but while the transaction that made the file shorter is not durable they are
- * still contents after a crash: overwriting waits for that one, too.  A look is sfs_stat_more(), not
- * sfs_getattr(): hosts show a version to programs by the former alone.  An
- * inode this table does not know counts as seen, so entries may be forgotten
- * at any time.
+ * still contents after a crash: overwriting waits for that one, too.  A look is
+ * sfs_stat_more(), not sfs_getattr(): hosts show a version to programs by the
+ * former alone.  An inode this table does not know counts as seen, so entries
+ * may be forgotten at any time.
  *
  * Times of access follow relatime: a read moves atime when it is not later than
  * mtime and ctime, or a day old.  It is stored when the inode is stored for

@@ -5,6 +5,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/identity.h"
@@ -71,6 +72,7 @@ struct sfs_fs {
 	struct sfs_txn *txn;		/* L(txn_lock): current */
 	struct sfs_txn *frozen;		/* L(txn_lock): being published, or NULL */
 	u64 spare_seq;			/* L(txn_lock): for the next one, 0 none */
+	u64 run_id;			/* O(publisher): for the next run */
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
@@ -85,15 +87,23 @@ struct sfs_fs {
 	u64 applied_version;		/* L(txn_lock) */
 	u64 acked_version;		/* L(txn_lock) */
 	struct work_struct ack_work;
+	struct mutex view_mutex;	/* who replaces the view */
+	bool loaded;			/* L(txn_lock): the manifest is there */
+	struct list_head early;		/* L(txn_lock): edits before it was */
+	bool joined;			/* O: the server knows this mount */
+	struct sfs_server *srv;		/* I */
 
 	/* owned space */
 	spinlock_t space_lock;
-	struct mutex refill_mutex;	/* one request for space at a time */
+	struct mutex refill_mutex[2];	/* who waits for metadata space, by class */
+	struct mutex data_mutex;	/* who asks for data space */
+	struct mutex segs_mutex;	/* who adds segments */
 	struct sfs_own_seg *segs;	/* L(space_lock) */
 	u32 nr_segs;			/* L(space_lock) */
 	u32 cap_segs;			/* L(space_lock) */
-	u64 meta_free;			/* L(space_lock): owned and unreserved */
-	u64 meta_delete;		/* L(space_lock): part of it for deletes alone */
+	u64 meta_owned;			/* L(space_lock): bytes of free parts */
+	u64 meta_reserved;		/* L(space_lock): of them, for transactions */
+	u64 meta_delete;		/* L(space_lock): of the rest, for deletes alone */
 	struct sfs_dext_list data;	/* L(space_lock): owned, by start */
 	u64 data_blocks;		/* L(space_lock): sum of them */
 };

@@ -23,6 +23,7 @@
 
 struct sfs_fs;
 struct sfs_memgen;
+struct sfs_txn;
 
 /* Which part of the free space an operation may use. */
 enum sfs_space_class {
@@ -38,6 +39,7 @@ struct sfs_need {
 };
 
 struct sfs_hold {
+	struct sfs_txn *txn;	/* I */
 	struct sfs_memgen *gen;	/* I: generation this hold writes to */
 	u64 stamp;		/* I: for meta_seq, data_seq and items */
 	u64 txn_seq;		/* I: sequence of the transaction; <= stamp */

@@ -12,6 +12,7 @@
  */
 #include "net/net.h"
 
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -30,6 +31,15 @@ struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
 	INIT_LIST_HEAD(&msg->head);
 	msg->hdr.type = cpu_to_le16(type);
 	msg->hdr.len = cpu_to_le32(len);
+	return msg;
+}
+
+struct sfs_msg *sfs_msg_alloc_wait(u16 type, u32 len)
+{
+	struct sfs_msg *msg;
+
+	while (!(msg = sfs_msg_alloc(type, len)))
+		msleep(1);
 	return msg;
 }
 
@@ -91,9 +101,8 @@ void sfs_conn_attach(struct sfs_conn *conn, int side,
 	spin_unlock(&end->lock);
 }
 
-void sfs_conn_exit(struct sfs_conn *conn)
+void sfs_conn_close(struct sfs_conn *conn)
 {
-	struct sfs_msg *msg;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -101,6 +110,15 @@ void sfs_conn_exit(struct sfs_conn *conn)
 		conn->end[i].closed = true;
 		spin_unlock(&conn->end[i].lock);
 	}
+	flush_workqueue(conn->wq);
+}
+
+void sfs_conn_exit(struct sfs_conn *conn)
+{
+	struct sfs_msg *msg;
+	int i;
+
+	sfs_conn_close(conn);
 	destroy_workqueue(conn->wq);
 	for (i = 0; i < 2; i++) {
 		while ((msg = next_msg(&conn->end[i])))
@@ -176,6 +194,11 @@ int sfs_client_init(struct sfs_client *client, u64 rid,
 		sfs_conn_attach(&client->conn, SFS_CONN_MOUNT, client_recv,
 				client);
 	return ret;
+}
+
+void sfs_client_close(struct sfs_client *client)
+{
+	sfs_conn_close(&client->conn);
 }
 
 void sfs_client_exit(struct sfs_client *client)

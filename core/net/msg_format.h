@@ -58,6 +58,7 @@ struct sfs_msg_join_reply {
 	__le64 stable;
 	__le64 seq;		/* open sequence of the first transaction */
 	__le64 spare_seq;	/* and of the second */
+	__le64 run_id;		/* for the first run */
 };
 
 /* Slices of the version given at the join, from the cursor on. */

@@ -17,6 +17,8 @@ struct sfs_msg {
 };
 
 struct sfs_msg *sfs_msg_alloc(u16 type, u32 len);
+/* Waits for memory; for what must not be lost. */
+struct sfs_msg *sfs_msg_alloc_wait(u16 type, u32 len);
 void sfs_msg_free(struct sfs_msg *msg);
 static inline u32 sfs_msg_len(const struct sfs_msg *msg)
 {
@@ -49,6 +51,7 @@ struct sfs_conn {
 };
 
 int sfs_conn_init(struct sfs_conn *conn);
+void sfs_conn_close(struct sfs_conn *conn);
 void sfs_conn_exit(struct sfs_conn *conn);
 void sfs_conn_attach(struct sfs_conn *conn, int side,
 		     void (*recv)(void *arg, struct sfs_msg *msg), void *arg);
@@ -76,6 +79,8 @@ struct sfs_client {
 /* @event gets what the server sends by itself, in order; owns the message. */
 int sfs_client_init(struct sfs_client *client, u64 rid,
 		    void (*event)(void *arg, struct sfs_msg *msg), void *arg);
+/* Nothing arrives at either end any more; then the server lets go of it. */
+void sfs_client_close(struct sfs_client *client);
 void sfs_client_exit(struct sfs_client *client);
 /*
  * Sends @req (owned) in @slot and waits for the answer.  0 and the reply,

@@ -91,7 +91,7 @@ void shim_fail(const char *fmt, ...)
 	shim_report_end();
 }
 
-void shim_list_bug(const char *what, const void *entry)
+void shim_list_bug(const char *what, void *entry)
 {
 	shim_fail("%s: entry %p", what, entry);
 }

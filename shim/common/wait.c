@@ -71,7 +71,7 @@ void shim_wait_begin(struct shim_wait *w, wait_queue_head_t *wq, bool killable,
 {
 	w->task = shim_me();
 	shim_check_sleep(w->task, "wait_event()");
-	BUG_ON(!wq->head.next);
+	BUG_ON(!READ_ONCE(wq->head.next));
 	shim_preempt();
 	INIT_LIST_HEAD(&w->entry);
 	w->wq = wq;
@@ -149,7 +149,7 @@ static void wake_first(wait_queue_head_t *wq)
 void wake_up_all(wait_queue_head_t *wq)
 {
 	shim_preempt();
-	BUG_ON(!wq->head.next);
+	BUG_ON(!READ_ONCE(wq->head.next));
 	raw_lock(wq);
 	while (!list_empty(&wq->head))
 		wake_first(wq);

@@ -85,6 +85,12 @@ static void unlock_wq(void)
 	shim_raw_unlock_word(&wq_lock);
 }
 
+/* under wq_lock; work_pending() reads without it */
+static void set_state(struct work_struct *work, unsigned int state)
+{
+	WRITE_ONCE(work->state, state);
+}
+
 static void check_work(const struct work_struct *work)
 {
 	if (unlikely((work->state & ~3u) != WORK_MAGIC))
@@ -210,7 +216,7 @@ static void run_work(struct worker *w, struct work_struct *work)
 	list_del_init(&work->entry);
 	w->work = work;
 	w->seq = work->seq;
-	work->state &= ~WORK_PENDING;
+	set_state(work, work->state & ~WORK_PENDING);
 	list_add(&w->busy_entry, &busy_workers);
 	unlock_wq();
 
@@ -300,7 +306,7 @@ static bool insert_work(struct workqueue_struct *wq, struct work_struct *work)
 	if (wq->dying || (wq->draining && !(self && self->wq == wq)))
 		shim_fail("work %s queued on workqueue %s, which is being destroyed or drained",
 			  work->dep_map.name, wq->name);
-	work->state |= WORK_PENDING;
+	set_state(work, work->state | WORK_PENDING);
 	work->wq = wq;
 	work->seq = ++last_seq;
 	list_add_tail(&work->entry, &wq->pending);
@@ -332,7 +338,7 @@ static void start_timer(struct workqueue_struct *wq,
 	u64 ns = min_t(u64, delay, MAX_JIFFY_OFFSET / 1000000) * 1000000;
 	struct delayed_work *pos;
 
-	dwork->work.state |= WORK_PENDING | WORK_TIMER;
+	set_state(&dwork->work, dwork->work.state | WORK_PENDING | WORK_TIMER);
 	dwork->wq = wq;
 	dwork->expires_ns = shim_clock_ns() + ns;
 	list_for_each_entry_reverse(pos, &timers, timer_entry) {
@@ -348,7 +354,8 @@ static void start_timer(struct workqueue_struct *wq,
 static void stop_timer(struct delayed_work *dwork)
 {
 	list_del_init(&dwork->timer_entry);
-	dwork->work.state &= ~(WORK_PENDING | WORK_TIMER);
+	set_state(&dwork->work,
+		  dwork->work.state & ~(WORK_PENDING | WORK_TIMER));
 }
 
 static void timer_fn(void *arg)
@@ -427,7 +434,7 @@ static bool take_back(struct work_struct *work, bool delayed)
 		return true;
 	}
 	list_del_init(&work->entry);
-	work->state &= ~WORK_PENDING;
+	set_state(work, work->state & ~WORK_PENDING);
 	work_ended(work, wq, work->seq);
 	return true;
 }

@@ -162,7 +162,7 @@ static void delayed_fn(struct work_struct *work)
 {
 	struct delayed_work *dwork = to_delayed_work(work);
 
-	st.ran_at = jiffies;
+	WRITE_ONCE(st.ran_at, jiffies);
 	atomic_inc(&st.runs);
 	if (st.again)
 		queue_delayed_work(st.wq, dwork, msecs_to_jiffies(3));
@@ -180,7 +180,7 @@ static int delayed(void)
 	CHECK(atomic_read(&st.runs) == 0);
 	while (!atomic_read(&st.runs))
 		msleep(1);
-	CHECK(time_after_eq(st.ran_at, start + msecs_to_jiffies(39)));
+	CHECK(time_after_eq(READ_ONCE(st.ran_at), start + msecs_to_jiffies(39)));
 	/* flush runs it now */
 	start = jiffies;
 	queue_delayed_work(st.wq, &st.dwork, 3600UL * HZ);

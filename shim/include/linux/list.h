@@ -16,7 +16,7 @@
 #define LIST_HEAD_INIT(name) { &(name), &(name) }
 #define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 
-void shim_list_bug(const char *what, const void *entry)
+void shim_list_bug(const char *what, void *entry)
 	__attribute__((noreturn, cold));
 
 static inline void INIT_LIST_HEAD(struct list_head *list)

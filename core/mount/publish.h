@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_MOUNT_PUBLISH_H
+#define SFS_MOUNT_PUBLISH_H
+
+#include "mount/mount_types.h"
+
+/* Data extents a transaction may consume or free, so that it fits a message. */
+#define SFS_TXN_EXTENTS 4096
+
+struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq);
+void sfs_txn_free(struct sfs_txn *txn);
+
+/* Transactions up to @nr should be published soon. */
+void sfs_publish_kick(struct sfs_fs *fs, u64 nr);
+void sfs_publish_worker(struct work_struct *work);
+void sfs_publish_timer(struct work_struct *work);
+/* Slices in level 0 of the current view. */
+u32 sfs_publish_l0(struct sfs_fs *fs);
+
+/* edits.c: what the server sends by itself; owns @msg. */
+void sfs_mount_event(void *arg, struct sfs_msg *msg);
+void sfs_mount_ack_worker(struct work_struct *work);
+/* Waits until the version is applied. */
+int sfs_mount_wait_version(struct sfs_fs *fs, u64 version);
+/* Decodes slices from @p on; the caller owns @nr references in @slices. */
+int sfs_mount_decode_slices(struct sfs_fs *fs, const u8 *p, const u8 *end,
+			    u32 nr, struct sfs_slice **slices);
+
+#endif

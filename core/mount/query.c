@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a mount asks the server outside of publishing: fresh inode numbers, a
+ * version to walk indexes in, numbers about the volume.
+ */
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include "api.h"
+#include "base/log.h"
+#include "mount/mount.h"
+#include "mount/publish.h"
+
+static int ask(struct sfs_fs *fs, int slot, u16 type, u32 min_len,
+	       struct sfs_msg **ret_reply)
+{
+	struct sfs_msg *req;
+	int ret = sfs_mount_error(fs);
+
+	if (ret < 0)
+		return ret;
+	req = sfs_msg_alloc(type, 0);
+	if (!req)
+		return -ENOMEM;
+	return sfs_client_call(&fs->net, slot, req, min_len, ret_reply);
+}
+
+int sfs_ino_group(struct sfs_fs *fs, u64 *ret_first_ino)
+{
+	const struct sfs_msg_ino_group_reply *body;
+	struct sfs_msg *reply;
+	int ret;
+
+	ret = ask(fs, SFS_SLOT_INO_GROUP, SFS_MSG_INO_GROUP, sizeof(*body),
+		  &reply);
+	if (ret < 0)
+		return ret;
+	body = (const struct sfs_msg_ino_group_reply *)reply->payload;
+	*ret_first_ino = le64_to_cpu(body->first_ino);
+	sfs_msg_free(reply);
+	return 0;
+}
+
+int sfs_index_iter_init(struct sfs_fs *fs, struct sfs_iter *it,
+			const struct sfs_key *first,
+			const struct sfs_key *last, u64 *ret_stable)
+{
+	const struct sfs_msg_stable_reply *body;
+	struct sfs_manifest *man;
+	struct sfs_msg *reply;
+	u64 version;
+	int ret;
+
+	ret = sfs_publish(fs);
+	if (ret == 0)
+		ret = ask(fs, SFS_SLOT_QUERY, SFS_MSG_STABLE, sizeof(*body),
+			  &reply);
+	if (ret < 0)
+		return ret;
+	body = (const struct sfs_msg_stable_reply *)reply->payload;
+	version = le64_to_cpu(body->version);
+	sfs_msg_free(reply);
+	ret = sfs_mount_wait_version(fs, version);
+	if (ret < 0)
+		return ret;
+	man = sfs_engine_manifest(&fs->eng);
+	sfs_iter_init_manifest(&fs->eng, it, man, first, last);
+	*ret_stable = man->stable;
+	sfs_manifest_put(&fs->eng, man);
+	return 0;
+}
+
+int sfs_statfs(struct sfs_fs *fs, struct sfs_statfs *ret_st)
+{
+	const struct sfs_msg_statfs_reply *body;
+	struct sfs_msg *reply;
+	int ret;
+
+	ret = ask(fs, SFS_SLOT_QUERY, SFS_MSG_STATFS, sizeof(*body), &reply);
+	if (ret < 0)
+		return ret;
+	body = (const struct sfs_msg_statfs_reply *)reply->payload;
+	memset(ret_st, 0, sizeof(*ret_st));
+	ret_st->fsid = fs->fsid;
+	ret_st->rid = fs->rid;
+	ret_st->committed_seq = le64_to_cpu(body->stable);
+	ret_st->total_meta_blocks = le64_to_cpu(body->total_meta_blocks);
+	ret_st->total_data_blocks = le64_to_cpu(body->total_data_blocks);
+	ret_st->used_meta_blocks = le64_to_cpu(body->used_meta_blocks);
+	ret_st->used_data_blocks = le64_to_cpu(body->used_data_blocks);
+	ret_st->reserved_meta_blocks = le64_to_cpu(body->reserved_meta_blocks);
+	ret_st->interface_version = fs->ident.id.interface_version;
+	sfs_msg_free(reply);
+	return 0;
+}
+
+int sfs_alloc_detail(struct sfs_fs *fs, struct sfs_alloc_detail *ents, u32 nr)
+{
+	const struct sfs_msg_alloc_detail_reply *body;
+	struct sfs_msg *reply;
+	u32 have;
+	int ret;
+	u32 i;
+
+	ret = ask(fs, SFS_SLOT_QUERY, SFS_MSG_ALLOC_DETAIL, sizeof(*body),
+		  &reply);
+	if (ret < 0)
+		return ret;
+	body = (const struct sfs_msg_alloc_detail_reply *)reply->payload;
+	have = le32_to_cpu(body->nr);
+	ret = have > nr ? -EOVERFLOW : (int)have;
+	for (i = 0; ret >= 0 && i < have; i++) {
+		memset(&ents[i], 0, sizeof(ents[i]));
+		ents[i].id = le64_to_cpu(body->ent[i].id);
+		ents[i].blocks = le64_to_cpu(body->ent[i].blocks);
+		ents[i].is_meta = body->ent[i].is_meta;
+		ents[i].is_avail = body->ent[i].is_avail;
+	}
+	sfs_msg_free(reply);
+	return ret;
+}
+
+__u64 sfs_fsid(struct sfs_fs *fs)
+{
+	return fs->fsid;
+}
+
+__u64 sfs_rid(struct sfs_fs *fs)
+{
+	return fs->rid;
+}

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The server of a volume: start and stop, new versions of the manifest, and
+ * the order in which their effects leave.
+ *
+ * All state is changed in transactions of the store and under its mutex.  A
+ * handler changes, gets a ticket, waits until that is durable, and only then
+ * replies; edits are queued under the mutex, so in version order, and sent in
+ * that order once their tickets are durable, before the reply.
+ *
+ * A start finds nobody mounted: this server lives and dies with its mounts.
+ * Whatever mounts of before owned is free again, their records go, and the
+ * stable sequence moves up to the last number given out, since none of them
+ * can publish any more.
+ *
+ * Lock order: post_mutex > store mutex; session slots' locks are leaves.
+ */
+#include "server/server.h"
+
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "base/log.h"
+
+void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
+{
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_STATE, 0, 0);
+	struct sfs_srv_state state = {
+		.version = cpu_to_le64(srv->version),
+		.stable = cpu_to_le64(srv->stable),
+		.next_seq = cpu_to_le64(srv->next_seq),
+		.next_run = cpu_to_le64(srv->next_run),
+		.next_slice = cpu_to_le64(srv->next_slice),
+		.next_order = cpu_to_le64(srv->next_order),
+		.next_ino = cpu_to_le64(srv->next_ino),
+	};
+
+	sfs_store_put(srv->store, txn, &key, &state, sizeof(state));
+}
+
+/* The smallest open sequence minus one; all given out when none is open. */
+u64 sfs_srv_stable(struct sfs_server *srv)
+{
+	u64 stable = srv->next_seq - 1;
+	struct sfs_session *sess;
+	int i;
+
+	list_for_each_entry(sess, &srv->sessions, head) {
+		for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
+			if (sess->open_seqs[i] && sess->open_seqs[i] <= stable)
+				stable = sess->open_seqs[i] - 1;
+		}
+	}
+	return stable;
+}
+
+/* ---- versions --------------------------------------------------------------- */
+
+void sfs_srv_version_room(const struct sfs_edit *edit, u32 *items, u32 *bytes)
+{
+	u32 i;
+
+	*items += edit->nr_del + edit->nr_add + 1;
+	*bytes += sizeof(struct sfs_srv_state);
+	for (i = 0; i < edit->nr_add; i++)
+		*bytes += SFS_DISK_SLICE_MAX;
+	/* removed slices make their segments pending */
+	*items += edit->nr_del * 2 * SFS_RUN_MAX_PIECES;
+}
+
+struct sfs_srv_post *sfs_srv_post_alloc(const struct sfs_edit *edit)
+{
+	struct sfs_srv_post *post;
+	struct sfs_msg_edit *msg;
+	u32 len;
+
+	len = sizeof(*msg) + edit->nr_del * sizeof(__le64) +
+	      edit->nr_add * (sizeof(__le32) + SFS_DISK_SLICE_MAX);
+	post = kzalloc(sizeof(*post), GFP_NOFS);
+	if (!post)
+		return NULL;
+	INIT_LIST_HEAD(&post->head);
+	post->edit = sfs_msg_alloc(SFS_MSG_EDIT, len);
+	if (!post->edit) {
+		kfree(post);
+		return NULL;
+	}
+	return post;
+}
+
+void sfs_srv_post_free(struct sfs_srv_post *post)
+{
+	sfs_msg_free(post->edit);
+	kfree(post);
+}
+
+static void encode_edit(const struct sfs_edit *edit, struct sfs_msg *msg)
+{
+	struct sfs_msg_edit *body = (struct sfs_msg_edit *)msg->payload;
+	__le32 len;
+	u8 *p;
+	u32 i;
+
+	body->version = cpu_to_le64(edit->version);
+	body->stable = cpu_to_le64(edit->stable);
+	body->rid = cpu_to_le64(edit->rid);
+	body->publish_nr = cpu_to_le64(edit->publish_nr);
+	body->nr_del = cpu_to_le32(edit->nr_del);
+	body->nr_add = cpu_to_le32(edit->nr_add);
+	for (i = 0; i < edit->nr_del; i++)
+		body->del[i] = cpu_to_le64(edit->del[i]);
+	p = (u8 *)&body->del[edit->nr_del];
+	for (i = 0; i < edit->nr_add; i++) {
+		len = cpu_to_le32(sfs_slice_encode(edit->add[i],
+						   p + sizeof(len)));
+		memcpy(p, &len, sizeof(len));
+		p += sizeof(len) + le32_to_cpu(len);
+	}
+	msg->hdr.len = cpu_to_le32((u32)(p - msg->payload));
+}
+
+static void put_slices(struct sfs_server *srv, struct sfs_store_txn *txn,
+		       const struct sfs_edit *edit,
+		       struct sfs_srv_post *post)
+{
+	struct sfs_msg_edit *body = (struct sfs_msg_edit *)post->edit->payload;
+	u8 *p = (u8 *)&body->del[edit->nr_del];
+	struct sfs_key key;
+	__le32 len;
+	u32 i;
+
+	for (i = 0; i < edit->nr_del; i++) {
+		key = SFS_SRV_KEY(SFS_SRV_SLICE, edit->del[i], 0);
+		sfs_store_del(srv->store, txn, &key);
+	}
+	/* the message has them encoded already */
+	for (i = 0; i < edit->nr_add; i++) {
+		memcpy(&len, p, sizeof(len));
+		p += sizeof(len);
+		key = SFS_SRV_KEY(SFS_SRV_SLICE, edit->add[i]->id, 0);
+		sfs_store_put(srv->store, txn, &key, p, le32_to_cpu(len));
+		p += le32_to_cpu(len);
+	}
+}
+
+int sfs_srv_new_version(struct sfs_server *srv, struct sfs_store_txn *txn,
+			struct sfs_edit *edit, struct sfs_srv_post *post)
+{
+	struct sfs_manifest *old = sfs_engine_manifest(&srv->vol);
+	struct sfs_manifest *man;
+	struct sfs_slice *slice;
+	int ret = 0;
+	u32 i;
+
+	edit->version = srv->version + 1;
+	edit->stable = sfs_srv_stable(srv);
+	SFS_ASSERT_CMP(edit->stable, >=, srv->stable);
+	man = sfs_manifest_apply(srv->host, old, edit);
+	if (IS_ERR(man)) {
+		ret = PTR_ERR(man);
+		goto out;
+	}
+	sfs_engine_adopt(&srv->vol, man);
+	encode_edit(edit, post->edit);
+	put_slices(srv, txn, edit, post);
+	for (i = 0; i < edit->nr_add && ret == 0; i++)
+		ret = sfs_segs_add_slice(srv, edit->add[i]);
+	for (i = 0; i < edit->nr_del && ret == 0; i++) {
+		slice = sfs_manifest_find(old, edit->del[i]);
+		sfs_segs_del_slice(srv, txn, slice, edit->version);
+	}
+	if (ret == 0)
+		ret = sfs_engine_swap(&srv->vol, NULL, 0, man);
+	sfs_manifest_put(&srv->vol, man);
+	if (ret < 0)
+		goto out;
+	srv->version = edit->version;
+	srv->stable = edit->stable;
+	sfs_srv_put_state(srv, txn);
+	post->ticket = sfs_store_ticket(srv->store);
+	list_add_tail(&post->head, &srv->posts);
+out:
+	sfs_manifest_put(&srv->vol, old);
+	return ret;
+}
+
+static struct sfs_srv_post *next_post(struct sfs_server *srv, u64 durable)
+{
+	struct sfs_srv_post *post;
+
+	post = list_first_entry_or_null(&srv->posts, struct sfs_srv_post, head);
+	if (!post || post->ticket > durable)
+		return NULL;
+	list_del(&post->head);
+	return post;
+}
+
+static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
+{
+	struct sfs_msg *copy;
+
+	copy = sfs_msg_alloc_wait(SFS_MSG_EDIT, sfs_msg_len(edit));
+	memcpy(copy->payload, edit->payload, sfs_msg_len(edit));
+	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy);
+}
+
+/* Sends what became durable, in order. */
+static void send_posts(struct sfs_server *srv, u64 durable)
+{
+	struct sfs_session *sess;
+	struct sfs_srv_post *post;
+
+	mutex_lock(&srv->post_mutex);
+	sfs_store_lock(srv->store);
+	while ((post = next_post(srv, durable))) {
+		list_for_each_entry(sess, &srv->sessions, head) {
+			if (sess->joined)
+				send_edit(sess, post->edit);
+		}
+		sfs_srv_post_free(post);
+	}
+	sfs_store_unlock(srv->store);
+	mutex_unlock(&srv->post_mutex);
+}
+
+int sfs_srv_commit(struct sfs_server *srv, u64 ticket)
+{
+	int ret;
+
+	ret = sfs_store_wait(srv->store, ticket);
+	if (ret == 0)
+		send_posts(srv, sfs_store_durable(srv->store));
+	return ret;
+}
+
+/* ---- start and stop ----------------------------------------------------------- */
+
+static int load_state(struct sfs_server *srv)
+{
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_STATE, 0, 0);
+	struct sfs_srv_state state;
+	int ret;
+
+	ret = sfs_engine_get(srv->items, &key, &state, sizeof(state));
+	if (ret != sizeof(state)) {
+		sfs_err(srv->host, "damaged server state: %d bytes", ret);
+		return ret < 0 && ret != -ENOENT ? ret : -EIO;
+	}
+	srv->version = le64_to_cpu(state.version);
+	srv->stable = le64_to_cpu(state.stable);
+	srv->next_seq = le64_to_cpu(state.next_seq);
+	srv->next_run = le64_to_cpu(state.next_run);
+	srv->next_slice = le64_to_cpu(state.next_slice);
+	srv->next_order = le64_to_cpu(state.next_order);
+	srv->next_ino = le64_to_cpu(state.next_ino);
+	return 0;
+}
+
+/* One slice a step: the manifest of a start is built up from single edits. */
+struct slice_list {
+	struct sfs_slice **slices;
+	u32 nr;
+	u32 cap;
+};
+
+static int list_slice(struct slice_list *list, struct sfs_slice *slice)
+{
+	struct sfs_slice **bigger;
+	u32 cap;
+
+	if (list->nr == list->cap) {
+		cap = list->cap ? 2 * list->cap : 64;
+		bigger = kvmalloc_array(cap, sizeof(*bigger), GFP_NOFS);
+		if (!bigger)
+			return -ENOMEM;
+		if (list->nr)
+			memcpy(bigger, list->slices,
+			       list->nr * sizeof(*bigger));
+		kvfree(list->slices);
+		list->slices = bigger;
+		list->cap = cap;
+	}
+	list->slices[list->nr++] = slice;
+	return 0;
+}
+
+static int read_slices(struct sfs_server *srv, struct slice_list *list)
+{
+	struct sfs_key first = SFS_SRV_KEY(SFS_SRV_SLICE, 0, 0);
+	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_SLICE, U64_MAX, U64_MAX);
+	struct sfs_slice *slice;
+	struct sfs_iter it;
+	int ret;
+
+	sfs_store_lock(srv->store);
+	sfs_iter_init(srv->items, &it, &first, &last);
+	while ((ret = sfs_iter_next(&it)) > 0) {
+		ret = sfs_slice_decode(srv->host, it.val, it.val_len,
+				       srv->ident.id.meta_bytes, &slice);
+		if (ret == 0) {
+			ret = list_slice(list, slice);
+			if (ret < 0)
+				sfs_slice_put(slice);
+		}
+		if (ret < 0)
+			break;
+	}
+	sfs_iter_exit(&it);
+	sfs_store_unlock(srv->store);
+	return ret;
+}
+
+static int load_manifest(struct sfs_server *srv)
+{
+	struct slice_list list = {};
+	struct sfs_edit edit = {
+		.version = srv->version,
+		.stable = srv->stable,
+	};
+	struct sfs_manifest *old;
+	struct sfs_manifest *man;
+	int ret;
+	u32 i;
+
+	ret = read_slices(srv, &list);
+	edit.add = list.slices;
+	edit.nr_add = list.nr;
+	if (ret == 0) {
+		old = sfs_engine_manifest(&srv->vol);
+		man = sfs_manifest_apply(srv->host, old, &edit);
+		sfs_manifest_put(&srv->vol, old);
+		if (IS_ERR(man)) {
+			ret = PTR_ERR(man) == -EUCLEAN ? -EIO : PTR_ERR(man);
+		} else {
+			sfs_engine_adopt(&srv->vol, man);
+			ret = sfs_engine_swap(&srv->vol, NULL, 0, man);
+			sfs_manifest_put(&srv->vol, man);
+		}
+	}
+	for (i = 0; i < list.nr; i++)
+		sfs_slice_put(list.slices[i]);
+	kvfree(list.slices);
+	return ret;
+}
+
+/* Records of mounts that are gone. */
+static int forget_mounts(struct sfs_server *srv)
+{
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_MOUNT, 0, 0);
+	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_MOUNT, U64_MAX, 0);
+	struct sfs_srv_mount rec;
+	struct sfs_store_txn txn;
+	int ret;
+
+	ret = sfs_store_begin(srv->store, &txn, 1024, sizeof(struct sfs_srv_state));
+	if (ret < 0)
+		return ret;
+	while ((ret = sfs_engine_next(srv->items, &key, &last, &rec,
+				      sizeof(rec))) >= 0) {
+		sfs_info(srv->host, "mount %016llx went without saying so",
+			 key.f2);
+		sfs_store_del(srv->store, &txn, &key);
+	}
+	/* nobody holds a sequence: all given out so far are stable */
+	srv->version++;
+	srv->stable = srv->next_seq - 1;
+	sfs_srv_put_state(srv, &txn);
+	sfs_store_end(srv->store, &txn);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+/* The manifest's version after forget_mounts(), with the new stable. */
+static int step_version(struct sfs_server *srv)
+{
+	struct sfs_edit edit = {
+		.version = srv->version,
+		.stable = srv->stable,
+	};
+	struct sfs_manifest *old = sfs_engine_manifest(&srv->vol);
+	struct sfs_manifest *man;
+	int ret;
+
+	man = sfs_manifest_apply(srv->host, old, &edit);
+	sfs_manifest_put(&srv->vol, old);
+	if (IS_ERR(man))
+		return PTR_ERR(man);
+	sfs_engine_adopt(&srv->vol, man);
+	ret = sfs_engine_swap(&srv->vol, NULL, 0, man);
+	sfs_manifest_put(&srv->vol, man);
+	return ret;
+}
+
+static void server_free(struct sfs_server *srv)
+{
+	struct sfs_srv_post *post;
+	struct sfs_srv_post *tmp;
+
+	if (srv->wq)
+		destroy_workqueue(srv->wq);
+	if (srv->job_wq)
+		destroy_workqueue(srv->job_wq);
+	list_for_each_entry_safe(post, tmp, &srv->posts, head)
+		sfs_srv_post_free(post);
+	if (srv->store)
+		sfs_store_close(srv->store);
+	sfs_segs_exit(srv);
+	sfs_engine_exit(&srv->vol);
+	kfree(srv);
+}
+
+static struct sfs_server *server_alloc(struct sfs_host *host)
+{
+	struct sfs_server *srv;
+
+	srv = kzalloc(sizeof(*srv), GFP_NOFS);
+	if (!srv)
+		return NULL;
+	srv->host = host;
+	INIT_LIST_HEAD(&srv->sessions);
+	INIT_LIST_HEAD(&srv->posts);
+	mutex_init(&srv->post_mutex);
+	INIT_WORK(&srv->compact_work, sfs_compact_worker);
+	INIT_WORK(&srv->reclaim_work, sfs_segs_reclaim_worker);
+	return srv;
+}
+
+static int server_load(struct sfs_server *srv)
+{
+	int ret;
+
+	ret = load_state(srv);
+	if (ret == 0)
+		ret = load_manifest(srv);
+	if (ret == 0)
+		ret = sfs_segs_init(srv);
+	if (ret == 0)
+		ret = sfs_segs_load(srv);
+	if (ret == 0)
+		ret = sfs_data_load(srv);
+	if (ret == 0)
+		ret = forget_mounts(srv);
+	if (ret == 0)
+		ret = step_version(srv);
+	return ret;
+}
+
+int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
+{
+	struct sfs_server *srv;
+	int ret;
+
+	srv = server_alloc(host);
+	if (!srv)
+		return -ENOMEM;
+	ret = sfs_identity_load(host, &srv->ident);
+	if (ret == 0)
+		ret = sfs_engine_init(&srv->vol, host, srv->ident.id.fsid, 0);
+	if (ret == 0) {
+		srv->wq = alloc_workqueue("sfs-server",
+					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+		srv->job_wq = alloc_workqueue("sfs-jobs",
+					      WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
+		if (!srv->wq || !srv->job_wq)
+			ret = -ENOMEM;
+	}
+	if (ret == 0)
+		ret = sfs_store_open(host, &srv->ident, &srv->store);
+	if (ret == 0) {
+		srv->items = sfs_store_engine(srv->store);
+		ret = server_load(srv);
+	}
+	if (ret < 0) {
+		server_free(srv);
+		return ret;
+	}
+	*ret_srv = srv;
+	return 0;
+}
+
+void sfs_server_stop(struct sfs_server *srv)
+{
+	SFS_ASSERT(list_empty(&srv->sessions));
+	WRITE_ONCE(srv->stopping, true);
+	cancel_work_sync(&srv->compact_work);
+	cancel_work_sync(&srv->reclaim_work);
+	server_free(srv);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_SERVER_SERVER_H
+#define SFS_SERVER_SERVER_H
+
+#include "server/attach.h"
+#include "server/server_types.h"
+
+/* server.c */
+/* Room for the state item is part of what callers reserve. */
+void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn);
+/*
+ * Next version of the manifest out of @edit (version and stable are filled
+ * in), the slice items, and the message to all mounts, queued.  @edit->add and
+ * del are as many items; the store is locked.
+ */
+int sfs_srv_new_version(struct sfs_server *srv, struct sfs_store_txn *txn,
+			struct sfs_edit *edit, struct sfs_srv_post *post);
+struct sfs_srv_post *sfs_srv_post_alloc(const struct sfs_edit *edit);
+void sfs_srv_post_free(struct sfs_srv_post *post);
+/* Items and bytes that sfs_srv_new_version() needs room for. */
+void sfs_srv_version_room(const struct sfs_edit *edit, u32 *items, u32 *bytes);
+/* Waits for @ticket, then sends what may be sent. */
+int sfs_srv_commit(struct sfs_server *srv, u64 ticket);
+u64 sfs_srv_stable(struct sfs_server *srv);
+
+/* session.c: a sequence the mount may stamp with; 0 when it has too many */
+u64 sfs_srv_open_seq(struct sfs_session *sess);
+bool sfs_srv_close_seq(struct sfs_session *sess, u64 seq);
+
+/* publish.c, session.c: handlers; the reply or a negative errno. */
+struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req);
+struct sfs_msg *sfs_srv_manifest(struct sfs_session *sess,
+				 struct sfs_msg *req);
+struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req);
+struct sfs_msg *sfs_srv_publish(struct sfs_session *sess, struct sfs_msg *req);
+struct sfs_msg *sfs_srv_meta_space(struct sfs_session *sess,
+				   struct sfs_msg *req);
+struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
+				   struct sfs_msg *req);
+struct sfs_msg *sfs_srv_ino_group(struct sfs_session *sess,
+				  struct sfs_msg *req);
+struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
+				     struct sfs_msg *req);
+struct sfs_msg *sfs_srv_statfs(struct sfs_session *sess, struct sfs_msg *req);
+struct sfs_msg *sfs_srv_alloc_detail(struct sfs_session *sess,
+				     struct sfs_msg *req);
+void sfs_srv_ack(struct sfs_session *sess, struct sfs_msg *msg);
+
+/* segs.c: the store is locked */
+int sfs_segs_init(struct sfs_server *srv);
+void sfs_segs_exit(struct sfs_server *srv);
+/* References of a slice's pieces come and go. */
+int sfs_segs_add_slice(struct sfs_server *srv, const struct sfs_slice *slice);
+void sfs_segs_del_slice(struct sfs_server *srv, struct sfs_store_txn *txn,
+			const struct sfs_slice *slice, u64 version);
+/* One segment for @owner; -ENOSPC when only @reserve or fewer are free. */
+int sfs_segs_own(struct sfs_server *srv, struct sfs_store_txn *txn, u64 owner,
+		 u64 reserve, u64 *ret_addr);
+/* The owner is done with the segment at @addr. */
+int sfs_segs_close(struct sfs_server *srv, struct sfs_store_txn *txn,
+		   u64 owner, u64 addr, u64 version);
+/* All that @owner has; as many items as it owns, twice. */
+int sfs_segs_close_all(struct sfs_server *srv, struct sfs_store_txn *txn,
+		       u64 owner, u64 version);
+void sfs_segs_reclaim_worker(struct work_struct *work);
+/* Segment map and items as they are after a start: nobody owns anything. */
+int sfs_segs_load(struct sfs_server *srv);
+
+/* data.c: the store is locked; how many items each needs is in the comment */
+int sfs_data_load(struct sfs_server *srv);
+int sfs_data_give(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
+		  u64 want, u64 goal, u64 *ret_start, u64 *ret_count); /* 3 */
+int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
+		  u64 start, u64 count); /* 3: consumed by files */
+int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,
+		    u64 start, u64 count); /* 3: free again */
+/* Everything a mount owns is free again; in steps of its own. */
+int sfs_data_reclaim(struct sfs_server *srv, u64 rid);
+
+/* compact.c */
+void sfs_compact_worker(struct work_struct *work);
+void sfs_compact_kick(struct sfs_server *srv);
+/* Whether compaction or acknowledgements may still free space. */
+bool sfs_compact_may_free(struct sfs_server *srv);
+
+#endif

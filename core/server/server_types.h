@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SFS_SERVER_TYPES_H
+#define SFS_SERVER_TYPES_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "base/identity.h"
+#include "engine/store.h"
+#include "net/net.h"
+#include "server/srv_format.h"
+
+#define SFS_MAX_OPEN_SEQS 4
+
+/* Segments of the metadata device: two bits of state, the rest references. */
+enum sfs_seg_state {
+	SFS_SEG_FREE = 0,
+	SFS_SEG_OWNED = 1,
+	SFS_SEG_LIVE = 2,
+	SFS_SEG_PENDING = 3,
+};
+#define SFS_SEG_REF_BITS 30
+
+struct sfs_seg_map {
+	u64 start;		/* I: byte of segment 0 */
+	u64 nr;			/* I */
+	u32 bytes;		/* I: of a segment */
+	u32 *seg;		/* L(store) */
+	u64 nr_free;		/* L(store) */
+	u64 nr_owned;		/* L(store) */
+	u64 nr_pending;		/* L(store) */
+	u64 hint;		/* L(store) */
+	u64 reserve_job;	/* I: left to compaction */
+	u64 reserve_delete;	/* I: left to deleting operations, besides */
+};
+
+/* One mount as the server sees it. */
+struct sfs_session {
+	struct list_head head;		/* L(store) */
+	struct sfs_server *srv;
+	struct sfs_client *client;	/* I: whose connection this is */
+	u64 rid;			/* I */
+	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
+	u64 acked;			/* L(store): oldest version it may read */
+	u64 publish_nr;			/* L(store) */
+	u64 owned_segs;			/* L(store) */
+	u64 owned_data;			/* L(store): blocks */
+	bool joined;			/* L(store) */
+	struct sfs_manifest *join_man;	/* L(store): until it is loaded */
+	struct sfs_session_slot {
+		struct sfs_session *sess;
+		struct work_struct work;
+		spinlock_t lock;
+		struct list_head queue;		/* L(lock) */
+		u64 seq;			/* O: last one handled */
+		struct sfs_msg *reply;		/* O: to it */
+	} slots[SFS_NR_SLOTS];
+};
+
+/* What is sent once a ticket is durable, in the order of tickets. */
+struct sfs_srv_post {
+	struct list_head head;
+	u64 ticket;
+	struct sfs_msg *edit;
+};
+
+struct sfs_server {
+	struct sfs_host *host;		/* I */
+	struct sfs_identity ident;	/* I */
+	struct sfs_store *store;	/* I: its mutex guards what follows */
+	struct sfs_engine *items;	/* I: the store's engine */
+
+	u64 version;			/* L(store) */
+	u64 stable;			/* L(store) */
+	u64 next_seq;			/* L(store) */
+	u64 next_run;			/* L(store) */
+	u64 next_slice;			/* L(store) */
+	u64 next_order;			/* L(store) */
+	u64 next_ino;			/* L(store) */
+
+	struct sfs_engine vol;		/* manifest of the volume, no generations */
+	struct sfs_seg_map segs;
+	u64 data_total;			/* I: blocks */
+	u64 data_free;			/* L(store): blocks */
+	u64 data_hint;			/* L(store) */
+
+	struct list_head sessions;	/* L(store) */
+	struct list_head posts;		/* L(store) to add */
+	struct mutex post_mutex;	/* one sender at a time */
+
+	struct workqueue_struct *wq;		/* I: requests */
+	struct workqueue_struct *job_wq;	/* I: compaction, reclaim */
+	struct work_struct compact_work;
+	struct work_struct reclaim_work;
+	bool compact_forced;		/* L(store): space is short */
+	bool compacting;		/* L(store) */
+	bool stopping;			/* A */
+	int compact_err;		/* L(store) */
+};
+
+#endif

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The classic transport: one mount is one connection to the kernel, served by
+ * several queues, each a clone of the /dev/fuse descriptor with a thread that
+ * reads a request, works on it and replies.  A reply goes to the descriptor
+ * its request came by.
+ *
+ * The message is read to 80 bytes before a page boundary, which is where the
+ * data of a WRITE begins, so that it can go to the device as it is.
+ *
+ * Requests under way are found by their number for FUSE_INTERRUPT.  One that
+ * still waits for a thread of a pool is answered with EINTR at once; one that
+ * is being worked on learns of it through sfs_port_killed() when its caller
+ * is about to die.  An interrupt that finds nothing has overtaken its request
+ * or come too late: EAGAIN lets the kernel sort that out.
+ *
+ * Threads end when the kernel has let go of the mount (ENODEV), or when told
+ * to: a signal gets them out of a read, repeated until they have noticed.
+ *
+ * Locks: conn->active_lock, then a pool's lock.
+ */
+#include "fuse/daemon.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define WRITE_HEAD (sizeof(struct fw_in_header) + sizeof(struct fw_write_in))
+#define MSG_BYTES (MAX_WRITE + PAGE)
+#define INIT_WAIT_MS 10000
+#define CLONE_IOCTL _IOR(229, 0, uint32_t)
+
+_Static_assert(WRITE_HEAD == 80, "data of a WRITE begins on a page");
+
+/* ---- replies ------------------------------------------------------------ */
+
+/*
+ * Errors of the device itself are no concern of the operation: the caller has
+ * gone (ENOENT) or the whole mount (ENODEV).
+ */
+static void send_reply(struct sfs_req *req, int err, struct iovec *iov,
+		       int nr_iov)
+{
+	struct fw_out_header h = { .error = err, .unique = req->d.h->unique };
+	ssize_t n;
+	int i;
+
+	assert(!req->replied);
+	req->replied = true;
+	iov[0].iov_base = &h;
+	iov[0].iov_len = sizeof(h);
+	for (i = 0; i < nr_iov; i++)
+		h.len += iov[i].iov_len;
+	do {
+		n = writev(req->fd, iov, nr_iov);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != ENOENT && errno != ENODEV && errno != EBADF)
+		sfs_log(SFS_LOG_WARN, "reply to %s refused by the kernel: %s",
+			fw_opcode_name(req->d.h->opcode), strerror(errno));
+}
+
+void sfs_reply_err(struct sfs_req *req, int err)
+{
+	struct iovec iov[1];
+
+	/* the kernel takes nothing beyond these; ours are positive never */
+	if (err > 0 || err <= -512)
+		err = -EIO;
+	send_reply(req, err, iov, 1);
+}
+
+void sfs_reply_two(struct sfs_req *req, const void *a, size_t a_len,
+		   const void *b, size_t b_len)
+{
+	struct iovec iov[3] = {
+		[1] = { (void *)a, a_len },
+		[2] = { (void *)b, b_len },
+	};
+
+	send_reply(req, 0, iov, b_len ? 3 : 2);
+}
+
+void sfs_reply_buf(struct sfs_req *req, const void *data, size_t len)
+{
+	sfs_reply_two(req, data, len, NULL, 0);
+}
+
+void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
+		      int64_t len)
+{
+	struct fw_inval_inode_out out = { .ino = ino, .off = off, .len = len };
+	struct fw_out_header h = {
+		.len = sizeof(h) + sizeof(out),
+		.error = FW_NOTIFY_INVAL_INODE,
+	};
+	struct iovec iov[2] = { { &h, sizeof(h) }, { &out, sizeof(out) } };
+
+	/* ENOENT: the kernel has no such inode, so nothing of it */
+	if (writev(conn->queue[0].fd, iov, 2) < 0 && errno != ENOENT &&
+	    errno != ENODEV && errno != EBADF)
+		sfs_log(SFS_LOG_WARN, "cannot drop cached pages: %s",
+			strerror(errno));
+}
+
+/* ---- requests under way ------------------------------------------------- */
+
+static struct sfs_req **active_bucket(struct sfs_conn *conn, uint64_t unique)
+{
+	return &conn->active[(unique >> 1) % NR_ACTIVE];
+}
+
+void sfs_req_activate(struct sfs_req *req)
+{
+	struct sfs_conn *conn = req->conn;
+	struct sfs_req **head = active_bucket(conn, req->d.h->unique);
+
+	pthread_mutex_lock(&conn->active_lock);
+	req->active_next = *head;
+	*head = req;
+	pthread_mutex_unlock(&conn->active_lock);
+}
+
+void sfs_req_deactivate(struct sfs_req *req)
+{
+	struct sfs_conn *conn = req->conn;
+	struct sfs_req **p = active_bucket(conn, req->d.h->unique);
+
+	pthread_mutex_lock(&conn->active_lock);
+	while (*p != req)
+		p = &(*p)->active_next;
+	*p = req->active_next;
+	pthread_mutex_unlock(&conn->active_lock);
+}
+
+static void interrupt(struct sfs_req *irq)
+{
+	const struct fw_interrupt_in *in = irq->d.arg;
+	struct sfs_conn *conn = irq->conn;
+	bool cancelled = false;
+	struct sfs_req *req;
+
+	pthread_mutex_lock(&conn->active_lock);
+	req = *active_bucket(conn, in->unique);
+	while (req && req->d.h->unique != in->unique)
+		req = req->active_next;
+	if (req) {
+		atomic_store(&req->interrupted, 1);
+		/* being active keeps it from being freed meanwhile */
+		if (req->queued_in)
+			cancelled = sfs_workpool_cancel(req->queued_in, req);
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+
+	if (!req)
+		sfs_reply_err(irq, -EAGAIN);
+	else
+		irq->replied = true;
+	if (cancelled) {
+		sfs_reply_err(req, -EINTR);
+		sfs_req_deactivate(req);
+		free(req);
+	}
+}
+
+static int req_killed(void *arg)
+{
+	struct sfs_req *req = arg;
+
+	return atomic_load(&req->interrupted) &&
+	       sfs_thread_dying(req->d.h->pid);
+}
+
+/* ---- a queue ------------------------------------------------------------ */
+
+/* 1: a message of *ret_len bytes; 0: the mount is gone; negative errno. */
+static int read_msg(struct sfs_queue *q, void *buf, size_t *ret_len)
+{
+	ssize_t n;
+
+	for (;;) {
+		if (atomic_load(&q->conn->stop))
+			return 0;
+		n = read(q->fd, buf, MSG_BYTES);
+		if (n >= 0) {
+			*ret_len = n;
+			return 1;
+		}
+		switch (errno) {
+		case ENOENT:	/* its caller was faster */
+		case EINTR:
+		case EAGAIN:
+			continue;
+		case ENODEV:
+		case ECONNABORTED:
+			return 0;
+		default:
+			return -errno;
+		}
+	}
+}
+
+static void handle_msg(struct sfs_queue *q, const void *msg, size_t len,
+		       void *reply_buf)
+{
+	struct sfs_req req = {
+		.conn = q->conn,
+		.fd = q->fd,
+		.buf = reply_buf,
+	};
+	int ret;
+
+	ret = fw_decode(msg, len, &req.d);
+	if (ret < 0) {
+		sfs_log(SFS_LOG_ERR,
+			"message of %zu bytes from the kernel (%s) makes no sense",
+			len, req.d.h ? fw_opcode_name(req.d.h->opcode) : "?");
+		if (req.d.h)
+			sfs_reply_err(&req, -EIO);
+		return;
+	}
+	if (req.d.h->opcode == FW_INTERRUPT) {
+		interrupt(&req);
+		return;
+	}
+	sfs_req_activate(&req);
+	sfs_host_set_killed(req_killed, &req);
+	sfs_dispatch(&req);
+	sfs_host_set_killed(NULL, NULL);
+	assert(req.replied || req.deferred);
+	if (!req.deferred)
+		sfs_req_deactivate(&req);
+}
+
+static void *queue_main(void *arg)
+{
+	struct sfs_queue *q = arg;
+	struct sfs_conn *conn = q->conn;
+	uint64_t one = 1;
+	char *buf, *reply;
+	size_t len;
+	int ret;
+
+	/* the reply's first page is room for fixed parts before data */
+	buf = mmap(NULL, 2 * MSG_BYTES + 2 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buf == MAP_FAILED) {
+		sfs_log(SFS_LOG_ERR, "no memory for a queue's buffers");
+		goto out;
+	}
+	reply = buf + MSG_BYTES + PAGE;
+	while ((ret = read_msg(q, buf + PAGE - WRITE_HEAD, &len)) > 0)
+		handle_msg(q, buf + PAGE - WRITE_HEAD, len, reply);
+	if (ret < 0)
+		sfs_log(SFS_LOG_ERR, "reading from /dev/fuse: %s",
+			strerror(-ret));
+	munmap(buf, 2 * MSG_BYTES + 2 * PAGE);
+out:
+	atomic_store(&q->ended, true);
+	if (atomic_fetch_sub(&conn->nr_running, 1) == 1 &&
+	    write(conn->vol->event_fd, &one, sizeof(one)) < 0)
+		sfs_log(SFS_LOG_ERR, "eventfd: %s", strerror(errno));
+	return NULL;
+}
+
+/* ---- start -------------------------------------------------------------- */
+
+static int answer_init(struct sfs_conn *conn, struct sfs_req *req)
+{
+	const char *env = getenv("SCOUTFS_FUSE_MINOR");
+	struct fw_limits limits = {
+		.max_write = MAX_WRITE,
+		.max_readahead = MAX_WRITE,
+	};
+	struct fw_init_out out;
+	int ret;
+
+	/* a test switch: behave as with an older kernel */
+	if (env)
+		limits.minor = strtoul(env, NULL, 10);
+	if (limits.minor && (limits.minor < FW_MINOR_MIN ||
+			     limits.minor > FW_MINOR_MAX))
+		limits.minor = 0;
+	if (req->d.h->opcode != FW_INIT) {
+		sfs_reply_err(req, -EIO);
+		return -EPROTO;
+	}
+	ret = fw_negotiate(&req->d, &limits, &conn->session, &out);
+	if (ret < 0) {
+		sfs_log(SFS_LOG_ERR,
+			"the kernel's FUSE protocol is too old; 7.%d (Linux 5.4) is needed",
+			FW_MINOR_MIN);
+		sfs_reply_err(req, -EPROTO);
+		return ret;
+	}
+	sfs_reply_buf(req, &out, sizeof(out));
+	return ret;
+}
+
+/* Reads INIT (twice if the kernel is of a later major version). */
+static int init_session(struct sfs_conn *conn, int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct sfs_queue q = { .conn = conn, .fd = fd };
+	void *msg = NULL;
+	size_t len;
+	int ret, tries;
+
+	if (posix_memalign(&msg, PAGE, MSG_BYTES))
+		return -ENOMEM;
+	for (tries = 0; tries < 2; tries++) {
+		struct sfs_req req = { .conn = conn, .fd = fd };
+
+		ret = poll(&pfd, 1, INIT_WAIT_MS) == 1 ? 0 : -ETIMEDOUT;
+		if (ret == 0)
+			ret = read_msg(&q, msg, &len);
+		if (ret == 0)
+			ret = -ENODEV;
+		if (ret > 0)
+			ret = fw_decode(msg, len, &req.d);
+		if (ret == 0)
+			ret = answer_init(conn, &req);
+		if (ret <= 0)
+			break;
+	}
+	free(msg);
+	if (ret > 0)
+		ret = -EPROTO;
+	if (ret < 0)
+		sfs_log(SFS_LOG_ERR, "no agreement with the kernel: %s",
+			strerror(-ret));
+	return ret;
+}
+
+static int clone_fd(int fd)
+{
+	uint32_t master = fd;
+	int ret, clone = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (clone < 0)
+		return -errno;
+	if (ioctl(clone, CLONE_IOCTL, &master) < 0) {
+		ret = -errno;
+		close(clone);
+		return ret;
+	}
+	return clone;
+}
+
+/* Two a CPU, because reads wait for the device. */
+static unsigned int want_queues(void)
+{
+	long n = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (n < 4)
+		return 4;
+	return n > MAX_QUEUES ? MAX_QUEUES : n;
+}
+
+static int start_queue(struct sfs_conn *conn, int fd)
+{
+	struct sfs_queue *q = &conn->queue[conn->nr_queues];
+	pthread_attr_t attr;
+	int ret;
+
+	q->conn = conn;
+	q->fd = fd;
+	conn->nr_queues++;
+	atomic_fetch_add(&conn->nr_running, 1);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+	ret = -pthread_create(&q->thread, &attr, queue_main, q);
+	pthread_attr_destroy(&attr);
+	if (ret < 0) {
+		atomic_fetch_sub(&conn->nr_running, 1);
+		atomic_store(&q->ended, true);
+	}
+	q->started = ret == 0;
+	return ret;
+}
+
+static int start_queues(struct sfs_conn *conn, int fd)
+{
+	unsigned int want = want_queues();
+	int ret;
+
+	ret = start_queue(conn, fd);
+	while (ret == 0 && conn->nr_queues < want) {
+		fd = clone_fd(conn->queue[0].fd);
+		if (fd < 0) {
+			/* one queue does everything, only slower */
+			sfs_log(SFS_LOG_WARN, "cannot clone /dev/fuse: %s",
+				strerror(-fd));
+			return 0;
+		}
+		ret = start_queue(conn, fd);
+	}
+	return ret;
+}
+
+static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
+				 unsigned int dev_minor, bool noatime)
+{
+	struct sfs_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->dir = strdup(dir);
+	if (!conn->dir || sfs_handles_init(&conn->handles) < 0) {
+		free(conn->dir);
+		free(conn);
+		return NULL;
+	}
+	conn->vol = vol;
+	conn->fs = vol->fs;
+	conn->dev_minor = dev_minor;
+	conn->noatime = noatime;
+	pthread_mutex_init(&conn->active_lock, NULL);
+	sfs_workpool_init(&conn->slow, 16);
+	sfs_workpool_init(&conn->user, 16);
+	sfs_workpool_init(&conn->notify, 16);
+	return conn;
+}
+
+int sfs_conn_start(struct sfs_volume *vol, int fd, const char *dir,
+		   unsigned int dev_minor, bool noatime,
+		   struct sfs_conn **ret_conn)
+{
+	struct sfs_conn *conn = new_conn(vol, dir, dev_minor, noatime);
+	int ret;
+
+	if (!conn) {
+		close(fd);
+		return -ENOMEM;
+	}
+	ret = init_session(conn, fd);
+	if (ret < 0) {
+		close(fd);
+		sfs_conn_stop(conn);
+		return ret;
+	}
+	conn->drop_pages = conn->session.minor < FW_MINOR_DROPS_PAGES;
+	ret = start_queues(conn, fd);
+	if (ret < 0) {
+		sfs_log(SFS_LOG_ERR, "cannot start threads: %s",
+			strerror(-ret));
+		sfs_conn_stop(conn);
+		return ret;
+	}
+	*ret_conn = conn;
+	return 0;
+}
+
+/* ---- end ---------------------------------------------------------------- */
+
+bool sfs_conn_ended(struct sfs_conn *conn)
+{
+	return atomic_load(&conn->nr_running) == 0;
+}
+
+void sfs_conn_abort(struct sfs_conn *conn)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort",
+		 conn->dev_minor);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		sfs_log(SFS_LOG_WARN, "cannot abort the connection of %s: %s",
+			conn->dir, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void join_queue(struct sfs_queue *q)
+{
+	struct timespec step = { .tv_nsec = 5000000 };
+
+	if (!q->started)
+		return;
+	while (!atomic_load(&q->ended)) {
+		/* the handler does nothing; a read in progress fails */
+		pthread_kill(q->thread, SIGUSR1);
+		nanosleep(&step, NULL);
+	}
+	pthread_join(q->thread, NULL);
+}
+
+void sfs_conn_stop(struct sfs_conn *conn)
+{
+	unsigned int i;
+
+	atomic_store(&conn->stop, true);
+	for (i = 0; i < conn->nr_queues; i++)
+		join_queue(&conn->queue[i]);
+	sfs_workpool_stop(&conn->slow);
+	sfs_workpool_stop(&conn->user);
+	sfs_workpool_stop(&conn->notify);
+	/* what still waits gets ENOTCONN from here on */
+	for (i = 0; i < conn->nr_queues; i++)
+		close(conn->queue[i].fd);
+	sfs_handles_exit(&conn->handles, conn->fs);
+	pthread_mutex_destroy(&conn->active_lock);
+	free(conn->dir);
+	free(conn);
+}

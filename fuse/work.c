@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pools of threads for requests that may block for long, so that the queues'
+ * own threads stay free for reads and writes.
+ *
+ * There is one pool for each reason to block: a pool full of calls that wait
+ * for a caller's memory (which may be a mapping of a file on this very mount
+ * and so wait for a READ), for a publish, or for the kernel's page locks never
+ * stops the others.  Threads are started when there is work for them, up to
+ * the pool's bound, and stay.  The queue is bounded by the number of tasks in
+ * the kernel that wait for an answer.
+ */
+#include "fuse/daemon.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sfs_workpool_init(struct sfs_workpool *wp, unsigned int max_threads)
+{
+	memset(wp, 0, sizeof(*wp));
+	pthread_mutex_init(&wp->lock, NULL);
+	pthread_cond_init(&wp->wake, NULL);
+	pthread_cond_init(&wp->idle, NULL);
+	wp->max_threads = max_threads;
+}
+
+static struct sfs_req *dequeue(struct sfs_workpool *wp)
+{
+	struct sfs_req *req = wp->head;
+
+	if (req) {
+		wp->head = req->queue_next;
+		wp->nr_queued--;
+	}
+	return req;
+}
+
+static void *work_main(void *arg)
+{
+	struct sfs_workpool *wp = arg;
+	struct sfs_req *req;
+
+	pthread_mutex_lock(&wp->lock);
+	for (;;) {
+		req = dequeue(wp);
+		if (!req && wp->stop)
+			break;
+		if (!req) {
+			wp->nr_waiting++;
+			pthread_cond_wait(&wp->wake, &wp->lock);
+			wp->nr_waiting--;
+			continue;
+		}
+		pthread_mutex_unlock(&wp->lock);
+		req->fn(req);
+		assert(req->replied);
+		sfs_req_deactivate(req);
+		free(req);
+		pthread_mutex_lock(&wp->lock);
+	}
+	wp->nr_threads--;
+	pthread_cond_signal(&wp->idle);
+	pthread_mutex_unlock(&wp->lock);
+	return NULL;
+}
+
+/* With wp->lock.  False when there is no thread at all to do the work. */
+static bool need_thread(struct sfs_workpool *wp)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (wp->nr_waiting >= wp->nr_queued ||
+	    wp->nr_threads >= wp->max_threads)
+		return true;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attr, work_main, wp) == 0)
+		wp->nr_threads++;
+	pthread_attr_destroy(&attr);
+	return wp->nr_threads > 0;
+}
+
+static struct sfs_req *copy_req(const struct sfs_req *req)
+{
+	size_t len = req->d.h->len;
+	struct sfs_req *copy;
+
+	/* the data of a WRITE has been used already and is large */
+	if (req->d.h->opcode == FW_WRITE)
+		len = sizeof(struct fw_in_header) + sizeof(struct fw_write_in);
+	copy = calloc(1, sizeof(*copy) + len);
+	if (!copy)
+		return NULL;
+	copy->conn = req->conn;
+	copy->fd = req->fd;
+	copy->on_heap = true;
+	memcpy(copy->result, req->result, sizeof(copy->result));
+	memcpy(copy->msg, req->d.h, len);
+	atomic_init(&copy->interrupted, atomic_load(&req->interrupted));
+	copy->d = req->d;
+	copy->d.h = (void *)copy->msg;
+	copy->d.arg = copy->d.h + 1;
+	/* behind the fixed part lie names and data, at the same distances */
+	if (req->d.h->opcode == FW_IOCTL)
+		copy->d.data = (const char *)copy->d.arg + req->d.arg_len;
+	else
+		copy->d.data_len = 0;
+	copy->d.nr_names = 0;
+	return copy;
+}
+
+void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
+	       void (*fn)(struct sfs_req *req))
+{
+	struct sfs_req *work;
+	bool ok;
+
+	assert(!req->on_heap);
+	work = copy_req(req);
+	if (!work) {
+		sfs_reply_err(req, -ENOMEM);
+		return;
+	}
+	req->deferred = true;
+	sfs_req_deactivate(req);
+	work->fn = fn;
+	work->queued_in = wp;
+	sfs_req_activate(work);
+
+	pthread_mutex_lock(&wp->lock);
+	if (wp->head)
+		wp->tail->queue_next = work;
+	else
+		wp->head = work;
+	wp->tail = work;
+	wp->nr_queued++;
+	ok = need_thread(wp);
+	pthread_cond_signal(&wp->wake);
+	pthread_mutex_unlock(&wp->lock);
+	if (!ok && sfs_workpool_cancel(wp, work)) {
+		sfs_reply_err(work, -ENOMEM);
+		sfs_req_deactivate(work);
+		free(work);
+	}
+}
+
+bool sfs_workpool_cancel(struct sfs_workpool *wp, struct sfs_req *req)
+{
+	struct sfs_req **p, *prev = NULL;
+	bool found = false;
+
+	pthread_mutex_lock(&wp->lock);
+	for (p = &wp->head; *p; prev = *p, p = &(*p)->queue_next) {
+		if (*p != req)
+			continue;
+		*p = req->queue_next;
+		if (wp->tail == req)
+			wp->tail = prev;
+		wp->nr_queued--;
+		found = true;
+		break;
+	}
+	pthread_mutex_unlock(&wp->lock);
+	return found;
+}
+
+void sfs_workpool_stop(struct sfs_workpool *wp)
+{
+	pthread_mutex_lock(&wp->lock);
+	wp->stop = true;
+	pthread_cond_broadcast(&wp->wake);
+	while (wp->nr_threads)
+		pthread_cond_wait(&wp->idle, &wp->lock);
+	pthread_mutex_unlock(&wp->lock);
+	pthread_mutex_destroy(&wp->lock);
+	pthread_cond_destroy(&wp->wake);
+	pthread_cond_destroy(&wp->idle);
+}
