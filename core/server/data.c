@@ -104,6 +104,32 @@ static void cut_free(struct sfs_server *srv, struct sfs_store_txn *txn,
 	srv->data_free -= count;
 }
 
+/*
+ * Owned extents are as long as they can be, so that what a mount puts into
+ * files in one piece is in one of them.
+ */
+static int own_extent(struct sfs_server *srv, struct sfs_store_txn *txn,
+		      u64 rid, u64 start, u64 count)
+{
+	struct extent ext;
+	int ret;
+
+	ret = next_extent(srv, SFS_SRV_DATA_OWNED, rid, start - 1, &ext);
+	if (ret == 0 && ext_last(&ext) == start - 1) {
+		del_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, start - 1);
+		start = ext.start;
+		count += ext.count;
+		ret = next_extent(srv, SFS_SRV_DATA_OWNED, rid, start + count,
+				  &ext);
+	}
+	if (ret < 0 && ret != -ENOENT)
+		return ret;
+	if (ret == 0 && ext.start == start + count)
+		count += ext.count;	/* the item of its last block is replaced */
+	put_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, start, count);
+	return 0;
+}
+
 static int find_free(struct sfs_server *srv, u64 want, struct extent *ret_best)
 {
 	struct extent best = {};
@@ -149,8 +175,10 @@ int sfs_data_give(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 	if (ret < 0)
 		return ret;
 	count = min(want, ext.count);
+	ret = own_extent(srv, txn, rid, ext.start, count);
+	if (ret < 0)
+		return ret;
 	cut_free(srv, txn, &ext, count);
-	put_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, ext.start, count);
 	srv->data_hint = ext.start + count;
 	*ret_start = ext.start;
 	*ret_count = count;

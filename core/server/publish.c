@@ -118,6 +118,9 @@ static int publish_space(struct sfs_session *sess, struct sfs_store_txn *txn,
 		ret = sfs_data_take(srv, txn, sess->rid,
 				    le64_to_cpu(pub->consumed[i].start),
 				    le64_to_cpu(pub->consumed[i].count));
+	if (ret < 0)
+		bad_publish(sess, "space put into files: block",
+			    le64_to_cpu(pub->consumed[i - 1].start));
 	for (i = 0; i < pub->nr_freed && ret == 0; i++)
 		ret = sfs_data_return(srv, txn,
 				      le64_to_cpu(pub->freed[i].start),
@@ -351,7 +354,7 @@ struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
 	if (!reply)
 		return ERR_PTR(-ENOMEM);
 	body = (struct sfs_msg_extents_reply *)reply->payload;
-	ret = sfs_store_begin(srv->store, &txn, 2, 2 * sizeof(__le64));
+	ret = sfs_store_begin(srv->store, &txn, 3, 3 * sizeof(__le64));
 	if (ret < 0)
 		goto err_free;
 	ret = sfs_data_give(srv, &txn, sess->rid, want,

@@ -199,17 +199,11 @@ static struct sfs_srv_post *next_post(struct sfs_server *srv, u64 durable)
 	return post;
 }
 
-static void send_edit(struct sfs_server *srv, struct sfs_session *sess,
-		      const struct sfs_msg *edit)
+static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
 {
 	struct sfs_msg *copy;
 
-	copy = sfs_msg_alloc(SFS_MSG_EDIT, sfs_msg_len(edit));
-	if (!copy) {
-		sfs_err(srv->host, "no memory to tell mount %016llx of a version",
-			sess->rid);
-		return;
-	}
+	copy = sfs_msg_alloc_wait(SFS_MSG_EDIT, sfs_msg_len(edit));
 	memcpy(copy->payload, edit->payload, sfs_msg_len(edit));
 	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy);
 }
@@ -225,7 +219,7 @@ static void send_posts(struct sfs_server *srv, u64 durable)
 	while ((post = next_post(srv, durable))) {
 		list_for_each_entry(sess, &srv->sessions, head) {
 			if (sess->joined)
-				send_edit(srv, sess, post->edit);
+				send_edit(sess, post->edit);
 		}
 		sfs_srv_post_free(post);
 	}

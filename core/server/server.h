@@ -69,7 +69,7 @@ int sfs_segs_load(struct sfs_server *srv);
 /* data.c: the store is locked; how many items each needs is in the comment */
 int sfs_data_load(struct sfs_server *srv);
 int sfs_data_give(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
-		  u64 want, u64 goal, u64 *ret_start, u64 *ret_count); /* 2 */
+		  u64 want, u64 goal, u64 *ret_start, u64 *ret_count); /* 3 */
 int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 		  u64 start, u64 count); /* 3: consumed by files */
 int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,
