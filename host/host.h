@@ -42,7 +42,7 @@ void sfs_vlog(int level, const char *fmt, va_list ap)
  * Gives lines of this thread that are errors or warnings to @buf (the last
  * one stays) instead of the log, until called with NULL.
  */
-void sfs_log_capture(char *buf, size_t size);
+void sfs_host_log_capture(char *buf, size_t size);
 
 /* ---- one volume (device.c) ---------------------------------------------- */
 
