@@ -178,7 +178,7 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 
 /* ---- open and close ------------------------------------------------------ */
 
-static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, bool *ret_first)
+static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
 {
 	struct sfs_inodes *in = fs->inodes;
 
@@ -194,9 +194,21 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, bool *ret_first)
 		spin_unlock(&in->vol_lock);
 		return -ENOENT;
 	}
-	*ret_first = !vol->opens++;
+	vol->opens++;
 	spin_unlock(&in->vol_lock);
 	return 0;
+}
+
+/* Does anybody but the caller have it open, at this moment? */
+static bool others_have_it(struct sfs_fs *fs, struct sfs_ivol *vol)
+{
+	struct sfs_inodes *in = fs->inodes;
+	bool ret;
+
+	spin_lock(&in->vol_lock);
+	ret = vol->opens > 1;
+	spin_unlock(&in->vol_lock);
+	return ret;
 }
 
 /* Ends one use and the open in it. */
@@ -222,20 +234,23 @@ int sfs_inode_open(struct sfs_fs *fs, __u64 ino)
 {
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
-	bool first;
 	int ret;
 
 	ret = sfs_ivol_get(fs, ino, &vol);
 	if (ret < 0)
 		return ret;
-	ret = open_begin(fs, vol, &first);
+	ret = open_begin(fs, vol);
 	if (ret < 0) {
 		sfs_ivol_put(fs, vol);
 		return ret;
 	}
 	/* only now: the worker decides by the count, so it is up first */
 	ret = sfs_inode_read(fs, ino, &si);
-	if (ret == 0 && !si.nlink && first)
+	/*
+	 * The last name may have gone since we counted ourselves; who took it
+	 * away then has the inode open, or had, and is asked now, not before.
+	 */
+	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
 	if (ret < 0)
 		open_end(fs, vol);
