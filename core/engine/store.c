@@ -34,6 +34,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/log.h"
+#include "base/triggers.h"
 #include "engine/root.h"
 #include "engine/run_write.h"
 
@@ -141,6 +142,8 @@ static bool wants_checkpoint(struct sfs_store *store)
 	spin_lock(&store->active->lock);
 	mem = store->active->mem_bytes;
 	spin_unlock(&store->active->lock);
+	if (sfs_port_trigger(store->host, SFS_TRIGGER_CHECKPOINT))
+		return true;
 	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
 	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
 			     64ULL << 20);
