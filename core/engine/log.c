@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include "base/block.h"
 #include "base/log.h"
+#include "base/triggers.h"
 #include "base/varint.h"
 
 /* A record is not begun with less room than this in its segment. */
@@ -127,7 +128,8 @@ static int place_after(struct sfs_log *log, u32 stored, u64 *ret_addr)
 {
 	u64 addr = log->next.addr + stored;
 
-	if (segment_end(log) - addr >= MIN_ROOM) {
+	if (segment_end(log) - addr >= MIN_ROOM &&
+	    !sfs_port_trigger(log->host, SFS_TRIGGER_LOG_SEGMENT)) {
 		*ret_addr = addr;
 		return 0;
 	}
@@ -164,8 +166,11 @@ static int append_record(struct sfs_log *log, const u8 *changes, u32 len,
 			   SFS_IO_FUA);
 	if (ret < 0)
 		return ret;
-	if (next_addr != id.addr + stored)
+	if (next_addr != id.addr + stored) {
+		/* what is left of the segment counts as written */
+		stored += segment_end(log) - (id.addr + stored);
 		log->next.segment = next_addr;
+	}
 	log->next.addr = next_addr;
 	log->next.pos++;
 	log->next.prev_crc = le32_to_cpu(rec->hdr.crc);
