@@ -15,6 +15,9 @@
  * they are values and not differences, and replay always goes to the end.
  * When there are four runs in level 0, the checkpoint merges them with level 1.
  *
+ * Sequences of items have the term in their upper half, so they rise from one
+ * run to the next across terms, too.
+ *
  * Opening reads root and log, begins a new term with a fresh log segment and
  * checkpoints at once: from that root write on, the old term's log is history.
  *
@@ -886,6 +889,8 @@ static int load(struct sfs_store *store, struct sfs_root *root)
 	store->version = root->version;
 	store->term = root->term;
 	store->replayed_from = root->log;
+	/* above what this term's runs have, below what the next one will have */
+	store->seq = root->term << 32 | 1ULL << 31;
 	ret = mark_runs(store, root);
 	if (ret == 0)
 		ret = load_manifest(store, root);
@@ -930,6 +935,7 @@ int sfs_store_open(struct sfs_host *host, const struct sfs_identity *ident,
 	ret = load(store, &root);
 	if (ret == 0) {
 		store->term = root.term + 1;
+		store->seq = store->term << 32;
 		ret = sfs_log_start(&store->log, store->term);
 	}
 	if (ret == 0)
