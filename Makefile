@@ -85,8 +85,12 @@ unit_tests := $(unit_src:%.c=$(B)/%)
 host_tests := $(host_test_src:%.c=$(B)/%)
 fuse_tests := $(fuse_test_src:%.c=$(B)/%)
 fuzzers := $(fuzz_src:%.c=$(B)/%)
-# rules.mk files add the sources and the test programs of their own
-extra_tests :=
+
+# rules.mk files add sources, TAP programs that are run with several seeds or
+# once, and other programs that tests need.
+seeded_tests = $(unit_tests)
+plain_tests = $(host_tests)
+extra_tests = $(fuse_tests)
 
 .PHONY: all
 all: products
@@ -94,43 +98,51 @@ all: products
 all_src := $(core_src) $(host_src) $(tools_src) $(fuse_src) $(mount_src) \
 	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(fuse_test_src)
 
+flags_file := $(B)/.flags
+
 # A wish for other flags, the same pattern written longer, wins over these.
 $(B)/core/%.o: WORLD = $(CORE_CFLAGS)
 $(B)/sim/%.o: WORLD = $(SHIM_CFLAGS)
-$(B)/tests/unit/%.o: WORLD = $(SHIM_CFLAGS) -Itests
-$(B)/fuzz/%.o: WORLD = $(SHIM_CFLAGS) -Itests
+$(B)/fuzz/%.o: WORLD = $(SHIM_CFLAGS)
 $(B)/host/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/fuse/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tools/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tests/host/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 $(B)/tests/fuse/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 
--include shim/rules.mk sim/rules.mk tests/rules.mk host/rules.mk
--include fuse/rules.mk tools/rules.mk fuzz/rules.mk
+-include $(wildcard */rules.mk tests/*/rules.mk)
 
-.PHONY: products tests objects unit
+.PHONY: products tests objects unit list-tests
 products: $(programs)
-tests: $(unit_tests) $(host_tests) $(fuse_tests) $(extra_tests)
-unit: $(unit_tests) $(extra_tests)
+tests: $(seeded_tests) $(plain_tests) $(extra_tests)
+unit: $(seeded_tests) $(extra_tests)
 
 # Everything compiled, nothing linked: for trees that miss a part.
 objects: $(call obj,$(all_src))
+
+# What run-tests runs: "seeds" or "once", name, command.
+list-tests::
+	@$(foreach t,$(seeded_tests),echo "seeds $(t:$(B)/tests/%=%) $(t)";)
+	@$(foreach t,$(plain_tests),echo "once $(t:$(B)/tests/%=%) $(t)";)
 
 # ---- how -------------------------------------------------------------------
 
 # Objects depend on the flags they were made with.
 flags := $(CC) $(CORE_CFLAGS) $(LIBC_CFLAGS) $(STRICT)
-flags_file := $(B)/.flags
 ifneq ($(file <$(flags_file)),$(flags))
 .PHONY: $(flags_file)
 endif
 $(flags_file):
 	$(shell mkdir -p $(@D))$(file >$@,$(flags))@:
 
+define compile
+@mkdir -p $(@D)
+$(call say,CC,$<)
+$(Q)$(CC) $(WORLD) -MMD -MP -c $< -o $@
+endef
+
 $(B)/%.o: %.c $(flags_file)
-	@mkdir -p $(@D)
-	$(call say,CC,$<)
-	$(Q)$(CC) $(WORLD) -MMD -MP -c $< -o $@
+	$(compile)
 
 $(B)/%.a:
 	$(call say,AR,$@)

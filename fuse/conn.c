@@ -58,6 +58,10 @@ static void send_reply(struct sfs_req *req, int err, struct iovec *iov,
 
 	assert(!req->replied);
 	req->replied = true;
+	sfs_log(SFS_LOG_DEBUG, "%s %llu %s: %d",
+		fw_opcode_name(req->d.h->opcode),
+		(unsigned long long)req->d.h->nodeid,
+		req->d.nr_names ? req->d.name[0] : "", err);
 	iov[0].iov_base = &h;
 	iov[0].iov_len = sizeof(h);
 	for (i = 0; i < nr_iov; i++)

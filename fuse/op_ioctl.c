@@ -230,10 +230,14 @@ static void do_ino_path(struct sfs_req *req)
 static void stat_more(struct sfs_req *req)
 {
 	struct scoutfs_ioctl_stat_more out;
+	struct sfs_fs *fs = req->conn->fs;
 	struct sfs_attr attr;
+	struct sfs_ilock il;
 	int ret;
 
-	ret = sfs_getattr(req->conn->fs, req->d.h->nodeid, &attr);
+	sfs_ilock_shared(fs, &il, req->d.h->nodeid);
+	ret = sfs_stat_more(fs, req->d.h->nodeid, &attr);
+	sfs_iunlock(fs, &il);
 	if (ret < 0) {
 		sfs_reply_err(req, ret);
 		return;

@@ -36,7 +36,7 @@
 
 /* What the port keeps in sfs_io.host_priv. */
 enum {
-	PRIV_HOST,
+	PRIV_HOST,	/* the ring's */
 	PRIV_NEXT,	/* the pool's list */
 	PRIV_ERR,	/* refused before it was started */
 };
@@ -155,9 +155,12 @@ static int check_io(struct sfs_host *host, const struct sfs_io *io)
 /* The reaper's part after the kernel's: what is missing, and the errno. */
 static void reap_io(struct sfs_io *io, int res)
 {
-	struct sfs_host *host = io->host_priv[PRIV_HOST];
-	int err = (int)(intptr_t)io->host_priv[PRIV_ERR];
+	struct sfs_host *host;
+	int err;
 
+	/* pairs with ring_submit() */
+	host = __atomic_load_n(&io->host_priv[PRIV_HOST], __ATOMIC_ACQUIRE);
+	err = (int)(intptr_t)io->host_priv[PRIV_ERR];
 	if (!err) {
 		if (res == -EAGAIN || res == -EINTR)
 			res = 0;
@@ -214,6 +217,10 @@ static void ring_submit(struct sfs_host *host, struct sfs_io *io)
 				   io->len, io->offset);
 	}
 	io_uring_sqe_set_data(sqe, io);
+	/* a race detector does not see what the way through the kernel orders */
+	if (io)
+		__atomic_store_n(&io->host_priv[PRIV_HOST], host,
+				 __ATOMIC_RELEASE);
 	/* busy: the completion queue is full, the reapers are at it */
 	do {
 		ret = io_uring_submit(&ring->ring);
@@ -412,7 +419,6 @@ void sfs_block_stop(struct sfs_host *host)
 
 void sfs_port_io_submit(struct sfs_host *host, struct sfs_io *io)
 {
-	io->host_priv[PRIV_HOST] = host;
 	io->host_priv[PRIV_ERR] = (void *)(intptr_t)check_io(host, io);
 	if (host->ring)
 		ring_submit(host, io);

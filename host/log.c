@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The log of a process: whole lines, to stderr in the foreground and while a
- * daemon is starting (whoever started it reads them), else to syslog.
+ * daemon is starting (whoever started it reads them), else to syslog.  With
+ * SCOUTFS_LOG=FILE in the environment, all of them also go to that file.
  *
  * One line is one write, so that lines of several threads do not mix.  The
  * settings change only while the process has one thread or between "starting"
@@ -9,7 +10,9 @@
  */
 #include "host/host.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -17,14 +20,20 @@
 static const char *log_prog = "scoutfs";
 static atomic_int log_mode = SFS_LOG_STDERR;
 static bool log_debug;
+static int log_file = -1;
 
 static __thread char *capture_buf;
 static __thread size_t capture_size;
 
 void sfs_host_log_init(const char *prog, enum sfs_log_mode mode, bool debug)
 {
+	const char *path = getenv("SCOUTFS_LOG");
+
 	log_prog = prog;
 	log_debug = debug;
+	if (path && log_file < 0)
+		log_file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+				0600);
 	if (mode != SFS_LOG_STDERR)
 		openlog(prog, LOG_PID, LOG_DAEMON);
 	atomic_store(&log_mode, mode);
@@ -38,7 +47,7 @@ void sfs_log_capture(char *buf, size_t size)
 		buf[0] = '\0';
 }
 
-static void log_stderr(const char *text)
+static void write_line(int fd, const char *text)
 {
 	char line[1200];
 	int len;
@@ -48,8 +57,8 @@ static void log_stderr(const char *text)
 		len = sizeof(line) - 1;
 		line[len - 1] = '\n';
 	}
-	/* nobody is left to be told that stderr is closed */
-	if (write(STDERR_FILENO, line, len) < 0)
+	/* nobody is left to be told that it does not work */
+	if (write(fd, line, len) < 0)
 		return;
 }
 
@@ -82,7 +91,9 @@ void sfs_vlog(int level, const char *fmt, va_list ap)
 	}
 	if (mode == SFS_LOG_STDERR ||
 	    (mode == SFS_LOG_STARTING && level <= SFS_LOG_WARN))
-		log_stderr(text);
+		write_line(STDERR_FILENO, text);
+	if (log_file >= 0)
+		write_line(log_file, text);
 	if (mode != SFS_LOG_STDERR)
 		syslog(syslog_level(level), "%s", text);
 }

@@ -128,6 +128,15 @@ long shim_file_read(const char *path, void **ret_buf);
 int shim_file_write(const char *path, const void *buf, unsigned long len);
 void shim_file_free(void *buf);
 
+/* Parts of a file, by descriptor.  Negative errnos, short transfers are -EIO. */
+int shim_file_open(const char *path, int create);
+long shim_file_size(int fd);
+int shim_file_resize(int fd, unsigned long len);
+int shim_file_pread(int fd, void *buf, unsigned long len, unsigned long off);
+int shim_file_pwrite(int fd, const void *buf, unsigned long len,
+		     unsigned long off);
+void shim_file_close(int fd);
+
 /* Memory beside the accounting: page-aligned and zeroed, or NULL. */
 void *shim_pages_alloc(unsigned long len);
 void shim_pages_free(void *p, unsigned long len);

@@ -5,7 +5,7 @@ TOOLS_LIBS += -ljansson
 tools_test_obj := $(call obj,tools/parse.c tools/printer.c tools/progress.c)
 tools_tests := $(patsubst tests/host/%.c,$(B)/tests/host/%,\
 	$(wildcard tests/host/tools_*.c))
-$(tools_tests): $(tools_test_obj)
+$(tools_tests): $(tools_test_obj) $(B)/tests/tap_libc.o
 $(B)/tests/host/tools_check: $(call obj,tools/check.c tools/fail.c)
 $(tools_tests): HOST_LIBS += -ljansson
 

@@ -85,7 +85,7 @@ struct work_fact {
 	u64 size;
 };
 
-#define ULL(x) ((unsigned long long)(x))
+#define LLU(x) ((unsigned long long)(x))
 #define bad(ck, fmt, ...)						\
 	do {								\
 		scnprintf((ck)->line, sizeof((ck)->line), fmt,		\
@@ -196,7 +196,7 @@ static void add_entry(struct sfs_items_check *ck, struct sfs_facts *f,
 		sfs_dirent_decode(key, val, len, &e);
 	if (in && key->type != SFS_FS_BACKREF && !S_ISDIR(in->si.mode))
 		bad(ck, "inode %llu: has entries but is no directory",
-		    ULL(key->f1));
+		    LLU(key->f1));
 	fact = fact_add(ck, f, sizeof(*fact));
 	if (!fact)
 		return;
@@ -218,7 +218,7 @@ static void count_extent(struct sfs_items_check *ck, struct inode_fact *in,
 {
 	if (ext->block < in->next_block)
 		bad(ck, "inode %llu: extents overlap at block %llu",
-		    ULL(in->si.ino), ULL(ext->block));
+		    LLU(in->si.ino), LLU(ext->block));
 	in->next_block = sfs_ext_end(ext);
 	if (ext->flags & SFS_EXT_OFFLINE)
 		in->offline += ext->count;
@@ -254,7 +254,7 @@ static void xattr_end(struct sfs_items_check *ck)
 {
 	if (ck->xattr_rest)
 		bad(ck, "xattr id %llu hash %llu: parts are missing",
-		    ULL(ck->xattr_id), ULL(ck->xattr_hash));
+		    LLU(ck->xattr_id), LLU(ck->xattr_hash));
 	ck->xattr_rest = 0;
 }
 
@@ -308,10 +308,10 @@ static void add_symlink(struct sfs_items_check *ck, const struct sfs_key *key,
 		return;
 	if (!S_ISLNK(in->si.mode))
 		bad(ck, "inode %llu: has a target but is no symlink",
-		    ULL(key->f1));
+		    LLU(key->f1));
 	if (key->f2 * SFS_MAX_VAL != in->symlink_len)
 		bad(ck, "inode %llu: a part of the target is missing",
-		    ULL(key->f1));
+		    LLU(key->f1));
 	in->symlink_len += len;
 }
 
@@ -437,7 +437,7 @@ static void bad_entry(struct sfs_items_check *ck, const struct entry_fact *e,
 		      const char *has, const char *lacks)
 {
 	bad(ck, "directory %llu position %llu inode %llu: an entry %s without one %s",
-	    ULL(e->dir), ULL(e->pos), ULL(e->ino), has, lacks);
+	    LLU(e->dir), LLU(e->pos), LLU(e->ino), has, lacks);
 }
 
 /* Two sorted lists of the same entries, by different items. */
@@ -474,12 +474,12 @@ static void count_entry(struct sfs_items_check *ck, const struct entry_fact *e)
 
 	if (!in) {
 		bad(ck, "directory %llu position %llu: inode %llu is missing",
-		    ULL(e->dir), ULL(e->pos), ULL(e->ino));
+		    LLU(e->dir), LLU(e->pos), LLU(e->ino));
 		return;
 	}
 	if (e->type != sfs_mode_type(in->si.mode))
 		bad(ck, "directory %llu position %llu: type is not that of inode %llu",
-		    ULL(e->dir), ULL(e->pos), ULL(e->ino));
+		    LLU(e->dir), LLU(e->pos), LLU(e->ino));
 	in->entries++;
 	in->parent = e->dir;
 	if (!dir)
@@ -519,7 +519,7 @@ static void expect(struct sfs_items_check *ck, const struct inode_fact *in,
 {
 	if (is != should)
 		bad(ck, "inode %llu: %s is %llu, should be %llu",
-		    ULL(in->si.ino), what, ULL(is), ULL(should));
+		    LLU(in->si.ino), what, LLU(is), LLU(should));
 }
 
 static void check_dir(struct sfs_items_check *ck, const struct inode_fact *in)
@@ -534,7 +534,7 @@ static void check_dir(struct sfs_items_check *ck, const struct inode_fact *in)
 	expect(ck, in, "size", si->size, in->names_size);
 	if (si->next_pos <= in->max_pos)
 		bad(ck, "inode %llu: next_pos %llu is not behind %llu",
-		    ULL(si->ino), ULL(si->next_pos), ULL(in->max_pos));
+		    LLU(si->ino), LLU(si->next_pos), LLU(in->max_pos));
 }
 
 static void check_inode(struct sfs_items_check *ck, const struct inode_fact *in)
@@ -555,11 +555,11 @@ static void check_inode(struct sfs_items_check *ck, const struct inode_fact *in)
 	       !!(si->flags & SFS_INODE_TRUNCATING));
 	if (in->beyond && !(si->flags & SFS_INODE_TRUNCATING))
 		bad(ck, "inode %llu: written blocks behind its size",
-		    ULL(si->ino));
+		    LLU(si->ino));
 	if (in->has_xattr && in->max_xattr_id >= si->next_xattr_id)
 		bad(ck, "inode %llu: next_xattr_id %llu is not behind %llu",
-		    ULL(si->ino), ULL(si->next_xattr_id),
-		    ULL(in->max_xattr_id));
+		    LLU(si->ino), LLU(si->next_xattr_id),
+		    LLU(in->max_xattr_id));
 }
 
 static void check_work(struct sfs_items_check *ck)
@@ -572,7 +572,7 @@ static void check_work(struct sfs_items_check *ck)
 		in = inode_find(ck, w[i].ino);
 		if (!in) {
 			bad(ck, "unfinished work type %llu: inode %llu is missing",
-			    ULL(w[i].type), ULL(w[i].ino));
+			    LLU(w[i].type), LLU(w[i].ino));
 			continue;
 		}
 		if (w[i].type == SFS_WORK_ORPHAN) {
@@ -610,8 +610,8 @@ static void expect_index(struct sfs_items_check *ck, u64 type, u64 stamp,
 		else
 			hi = mid;
 	}
-	bad(ck, "inode %llu: no index entry type %llu stamp %llu", ULL(ino),
-	    ULL(type), ULL(stamp));
+	bad(ck, "inode %llu: no index entry type %llu stamp %llu", LLU(ino),
+	    LLU(type), LLU(stamp));
 }
 
 /* Each inode's entries exist, and there are no others. */
@@ -640,7 +640,7 @@ static void check_index(struct sfs_items_check *ck)
 			is = ~f[i].stamp;
 		if (is != f[i].stamp)
 			bad(ck, "index entry type %llu stamp %llu inode %llu: not the inode's",
-			    ULL(f[i].type), ULL(f[i].stamp), ULL(f[i].ino));
+			    LLU(f[i].type), LLU(f[i].stamp), LLU(f[i].ino));
 	}
 }
 
@@ -654,12 +654,12 @@ static void check_extents(struct sfs_items_check *ck)
 	for (i = 0; i < ck->extents.nr; i++) {
 		if (f[i].phys < end)
 			bad(ck, "inode %llu block %llu: data block %llu is not its own",
-			    ULL(f[i].ino), ULL(f[i].block), ULL(f[i].phys));
+			    LLU(f[i].ino), LLU(f[i].block), LLU(f[i].phys));
 		end = max(end, f[i].phys + f[i].count);
 	}
 	if (ck->data_end && end > ck->data_end)
 		bad(ck, "extents reach data block %llu, the end is %llu",
-		    ULL(end), ULL(ck->data_end));
+		    LLU(end), LLU(ck->data_end));
 }
 
 static struct inode_fact *parent_of(struct sfs_items_check *ck,
@@ -693,7 +693,7 @@ static void check_ways(struct sfs_items_check *ck)
 		if (way == WAY_NOWHERE && inodes[i].way == WAY_WALKING &&
 		    inodes[i].si.nlink)
 			bad(ck, "inode %llu: no way to the root",
-			    ULL(inodes[i].si.ino));
+			    LLU(inodes[i].si.ino));
 		for (in = &inodes[i]; in && in->way == WAY_WALKING;
 		     in = parent_of(ck, in))
 			in->way = way;

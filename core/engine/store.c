@@ -15,6 +15,9 @@
  * they are values and not differences, and replay always goes to the end.
  * When there are four runs in level 0, the checkpoint merges them with level 1.
  *
+ * Sequences of items have the term in their upper half, so they rise from one
+ * run to the next across terms, too.
+ *
  * Opening reads root and log, begins a new term with a fresh log segment and
  * checkpoints at once: from that root write on, the old term's log is history.
  *
@@ -30,9 +33,11 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/log.h"
+#include "base/triggers.h"
 #include "engine/root.h"
 #include "engine/run_write.h"
 
@@ -147,6 +152,8 @@ static bool wants_checkpoint(struct sfs_store *store)
 	spin_lock(&store->active->lock);
 	mem = store->active->mem_bytes;
 	spin_unlock(&store->active->lock);
+	if (sfs_port_trigger(store->host, SFS_TRIGGER_CHECKPOINT))
+		return true;
 	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
 	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
 			     64ULL << 20);
@@ -887,6 +894,8 @@ static int load(struct sfs_store *store, struct sfs_root *root)
 	store->version = root->version;
 	store->term = root->term;
 	store->replayed_from = root->log;
+	/* above what this term's runs have, below what the next one will have */
+	store->seq = root->term << 32 | 1ULL << 31;
 	ret = mark_runs(store, root);
 	if (ret == 0)
 		ret = load_manifest(store, root);
@@ -931,6 +940,7 @@ int sfs_store_open(struct sfs_host *host, const struct sfs_identity *ident,
 	ret = load(store, &root);
 	if (ret == 0) {
 		store->term = root.term + 1;
+		store->seq = store->term << 32;
 		ret = sfs_log_start(&store->log, store->term);
 	}
 	if (ret == 0)

@@ -148,10 +148,8 @@ static int delete_inode(struct sfs_fs *fs, struct sfs_inode *si)
 void sfs_work_add(struct sfs_fs *fs, u64 ino)
 {
 	struct sfs_inodes *in = fs->inodes;
-	bool stopping;
 
 	spin_lock(&in->work_lock);
-	stopping = in->stopping;
 	if (in->work_nr < SFS_WORK_MAX) {
 		in->work_inos[(in->work_head + in->work_nr) % SFS_WORK_MAX] =
 			ino;
@@ -159,9 +157,9 @@ void sfs_work_add(struct sfs_fs *fs, u64 ino)
 	} else {
 		in->work_scan = 1;
 	}
-	spin_unlock(&in->work_lock);
-	if (!stopping)
+	if (!in->stopping)
 		queue_work(in->wq, &in->work);
+	spin_unlock(&in->work_lock);
 }
 
 void sfs_work_scan(struct work_struct *work)
@@ -173,6 +171,19 @@ void sfs_work_scan(struct work_struct *work)
 	in->work_scan = 1;
 	spin_unlock(&in->work_lock);
 	queue_work(in->wq, &in->work);
+}
+
+/* A scan after a while. */
+static void work_later(struct sfs_fs *fs)
+{
+	struct sfs_inodes *in = fs->inodes;
+	u32 ms = fs->opts.orphan_scan_delay_ms;
+
+	/* under the lock: nothing is queued once stopping is set */
+	spin_lock(&in->work_lock);
+	if (!in->stopping)
+		queue_delayed_work(in->wq, &in->scan, msecs_to_jiffies(ms));
+	spin_unlock(&in->work_lock);
 }
 
 static int work_on_inode(struct sfs_fs *fs, struct sfs_inode *si,
@@ -199,7 +210,6 @@ static int work_on_inode(struct sfs_fs *fs, struct sfs_inode *si,
 
 static void work_on(struct sfs_fs *fs, u64 ino)
 {
-	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
 	struct sfs_ilock il;
 	struct sfs_inode si;
@@ -214,9 +224,8 @@ static void work_on(struct sfs_fs *fs, u64 ino)
 		sfs_ivol_put(fs, vol);
 	}
 	sfs_iunlock(fs, &il);
-	if (ret < 0 && ret != -ENOENT && !READ_ONCE(in->stopping))
-		queue_delayed_work(in->wq, &in->scan,
-				   msecs_to_jiffies(fs->opts.orphan_scan_delay_ms));
+	if (ret < 0 && ret != -ENOENT)
+		work_later(fs);
 }
 
 static void work_on_all(struct sfs_fs *fs)

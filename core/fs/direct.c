@@ -20,7 +20,7 @@
  *
  * A write that begins at the size or behind it changes no byte that the file
  * has, although it may rewrite the block with its last bytes.  So appending
- * never waits for a version to become durable.
+ * does not wait for a version to become durable.
  *
  * Locks: Shared(ino) or Excl(ino), by the caller, over all of it.  No hold
  * while anything is in flight.
@@ -240,7 +240,7 @@ __s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
 
 /* ---- the tail of the last block --------------------------------------------------- */
 
-static int zero_tail(struct sfs_fs *fs, const struct sfs_inode *si, u64 phys,
+static int zero_tail(struct sfs_fs *fs, struct sfs_inode *si, u64 phys,
 		     u8 *mem, bool *ret_wrote)
 {
 	struct xfers *xs = xfers_alloc(fs);
@@ -252,16 +252,20 @@ static int zero_tail(struct sfs_fs *fs, const struct sfs_inode *si, u64 phys,
 	xfers_start(xs, 0, phys, mem, 1);
 	ret = xfers_wait(xs);
 	if (ret == 0 && memchr_inv(mem + from, 0, SFS_BLOCK_SIZE - from)) {
+		ret = sfs_data_overwrites(fs, si, true);
+		if (ret < 0)
+			goto out;
 		memset(mem + from, 0, SFS_BLOCK_SIZE - from);
 		xfers_start(xs, SFS_IO_WRITE, phys, mem, 1);
 		ret = xfers_wait(xs);
 		*ret_wrote = true;
 	}
+out:
 	kfree(xs);
 	return ret;
 }
 
-int sfs_zero_tail(struct sfs_fs *fs, const struct sfs_inode *si,
+int sfs_zero_tail(struct sfs_fs *fs, struct sfs_inode *si,
 		  bool *ret_wrote)
 {
 	struct sfs_extent ext;

@@ -280,8 +280,8 @@ int sfs_extent_map_write(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 		ret = alloc_hole(fs, si, block, count, &ext, &ext);
 	} else if (ext.flags & SFS_EXT_OFFLINE) {
 		ret = -EOPNOTSUPP;
-	} else if (!ext.flags && !keeps) {
-		ret = sfs_data_overwrites(fs, si);
+	} else if (!ext.flags) {
+		ret = sfs_data_overwrites(fs, si, keeps);
 	} else {
 		ret = 0;
 	}

@@ -256,8 +256,14 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol);
 /* Contents or size of @si change in this hold. */
 void sfs_data_changed(struct sfs_fs *fs, struct sfs_hold *hold,
 		      struct sfs_inode *si, struct sfs_ivol *vol);
-/* Steps data_version before contents are overwritten in place, if need be. */
-int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si);
+/* It gets shorter. */
+void sfs_data_shrunk(struct sfs_fs *fs, struct sfs_hold *hold,
+		     struct sfs_ivol *vol);
+/*
+ * Before written blocks are overwritten in place: waits for what must be
+ * durable by then.  With @keeps no byte below the size is going to change.
+ */
+int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps);
 
 void sfs_atime_merge(struct sfs_fs *fs, u64 ino, struct sfs_time *atime,
 		     bool take);
@@ -275,7 +281,7 @@ void sfs_work_scan(struct work_struct *work);
  * Before the size of @si grows: zeroes what its last block has beyond the
  * size.  *ret_wrote: data was written, the hold must say so.
  */
-int sfs_zero_tail(struct sfs_fs *fs, const struct sfs_inode *si,
+int sfs_zero_tail(struct sfs_fs *fs, struct sfs_inode *si,
 		  bool *ret_wrote);
 
 #endif

@@ -8,6 +8,7 @@
 #include <linux/rwsem.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "api.h"
@@ -66,6 +67,7 @@ struct sfs_ivol {
 	u8 bumped;		/* data_version stepped ahead of the write it is for */
 	u8 has_atime;
 	u64 version_txn;	/* transaction of the first step since it was seen */
+	u64 shrink_txn;		/* transaction that last made it shorter */
 	struct sfs_time atime;
 };
 
@@ -101,6 +103,7 @@ struct sfs_inodes {
 	struct list_head vol_hash[SFS_IVOL_BUCKETS]; /* L(vol_lock) */
 	struct list_head vol_lru;		/* L(vol_lock) */
 	u32 vol_nr_idle;			/* L(vol_lock) */
+	u64 vol_shrink_txn;			/* L(vol_lock): of those forgotten */
 	wait_queue_head_t vol_wait;		/* busy ended */
 
 	struct mutex ino_mutex;

@@ -264,6 +264,8 @@ static void setattr_apply(struct sfs_fs *fs, struct sfs_hold *hold,
 	sfs_inode_changed(si, &op->now);
 	if (set->mask & SFS_SET_SIZE) {
 		sfs_inode_modified(si, &op->now);
+		if (set->size < si->size)
+			sfs_data_shrunk(fs, hold, op->vol);
 		sfs_trunc_apply(fs, hold, si, &op->tc);
 		if (op->tc.changes)
 			sfs_data_changed(fs, hold, si, op->vol);

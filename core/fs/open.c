@@ -15,10 +15,12 @@
  * were lost in a crash.  So before the first such overwrite after somebody saw
  * the version, the version steps and that step is made durable.  From then on,
  * until the next look, the durable version is one that nobody has seen, and
- * overwriting waits for nothing ("fresh").  A look is sfs_stat_more(), not
- * sfs_getattr(): hosts show a version to programs by the former alone.  An
- * inode this table does not know counts as seen, so entries may be forgotten
- * at any time.
+ * overwriting waits for nothing ("fresh").  Bytes behind the size do not count,
+ * but while the transaction that made the file shorter is not durable they are
+ * still contents after a crash: overwriting waits for that one, too.  A look is
+ * sfs_stat_more(), not sfs_getattr(): hosts show a version to programs by the
+ * former alone.  An inode this table does not know counts as seen, so entries
+ * may be forgotten at any time.
  *
  * Times of access follow relatime: a read moves atime when it is not later than
  * mtime and ctime, or a day old.  It is stored when the inode is stored for
@@ -36,6 +38,7 @@
 
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include "base/log.h"
@@ -120,12 +123,13 @@ static struct sfs_ivol *vol_unuse(struct sfs_inodes *in, struct sfs_ivol *vol)
 	SFS_ASSERT_CMP(vol->users, >, 0);
 	if (--vol->users)
 		return NULL;
-	if (vol->fresh || vol->has_atime) {
+	if (vol->fresh || vol->has_atime || vol->shrink_txn) {
 		list_add_tail(&vol->lru, &in->vol_lru);
 		if (++in->vol_nr_idle <= SFS_IVOL_IDLE_MAX)
 			return NULL;
 		vol = list_first_entry(&in->vol_lru, struct sfs_ivol, lru);
 	}
+	in->vol_shrink_txn = max(in->vol_shrink_txn, vol->shrink_txn);
 	vol_unhash(in, vol);
 	return vol;
 }
@@ -165,6 +169,7 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 		/* keep nothing of an inode that is gone */
 		vol->fresh = 0;
 		vol->has_atime = 0;
+		vol->shrink_txn = 0;
 	}
 	vol->busy = SFS_BUSY_NO;
 	spin_unlock(&in->vol_lock);
@@ -173,7 +178,7 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 
 /* ---- open and close ------------------------------------------------------ */
 
-static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, bool *ret_first)
+static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
 {
 	struct sfs_inodes *in = fs->inodes;
 
@@ -189,9 +194,21 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, bool *ret_first)
 		spin_unlock(&in->vol_lock);
 		return -ENOENT;
 	}
-	*ret_first = !vol->opens++;
+	vol->opens++;
 	spin_unlock(&in->vol_lock);
 	return 0;
+}
+
+/* Does anybody but the caller have it open, at this moment? */
+static bool others_have_it(struct sfs_fs *fs, struct sfs_ivol *vol)
+{
+	struct sfs_inodes *in = fs->inodes;
+	bool ret;
+
+	spin_lock(&in->vol_lock);
+	ret = vol->opens > 1;
+	spin_unlock(&in->vol_lock);
+	return ret;
 }
 
 /* Ends one use and the open in it. */
@@ -217,20 +234,23 @@ int sfs_inode_open(struct sfs_fs *fs, __u64 ino)
 {
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
-	bool first;
 	int ret;
 
 	ret = sfs_ivol_get(fs, ino, &vol);
 	if (ret < 0)
 		return ret;
-	ret = open_begin(fs, vol, &first);
+	ret = open_begin(fs, vol);
 	if (ret < 0) {
 		sfs_ivol_put(fs, vol);
 		return ret;
 	}
 	/* only now: the worker decides by the count, so it is up first */
 	ret = sfs_inode_read(fs, ino, &si);
-	if (ret == 0 && !si.nlink && first)
+	/*
+	 * The last name may have gone since we counted ourselves; who took it
+	 * away then has the inode open, or had, and is asked now, not before.
+	 */
+	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
 	if (ret < 0)
 		open_end(fs, vol);
@@ -277,6 +297,16 @@ void sfs_data_changed(struct sfs_fs *fs, struct sfs_hold *hold,
 	version_step(fs, hold, si, vol, false);
 }
 
+void sfs_data_shrunk(struct sfs_fs *fs, struct sfs_hold *hold,
+		     struct sfs_ivol *vol)
+{
+	struct sfs_inodes *in = fs->inodes;
+
+	spin_lock(&in->vol_lock);
+	vol->shrink_txn = hold->txn_nr;
+	spin_unlock(&in->vol_lock);
+}
+
 static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 			 struct sfs_ivol *vol, u64 *ret_txn)
 {
@@ -295,12 +325,13 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 	return 0;
 }
 
-int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si)
+int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
-	bool fresh;
+	u64 shrink_txn;
 	u64 txn;
+	bool fresh;
 	int ret;
 
 	ret = sfs_ivol_get(fs, si->ino, &vol);
@@ -309,10 +340,14 @@ int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si)
 	spin_lock(&in->vol_lock);
 	fresh = vol->fresh;
 	txn = vol->version_txn;
+	shrink_txn = max(vol->shrink_txn, in->vol_shrink_txn);
 	spin_unlock(&in->vol_lock);
-	if (!fresh)
+	if (keeps)
+		txn = 0;
+	else if (!fresh)
 		ret = version_ahead(fs, si, vol, &txn);
-	if (ret == 0)
+	txn = max(txn, shrink_txn);
+	if (ret == 0 && txn)
 		ret = sfs_txn_wait(fs, txn);
 	sfs_ivol_put(fs, vol);
 	return ret;

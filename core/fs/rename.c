@@ -38,6 +38,7 @@ struct rename {
 	struct sfs_entry gone;		/* of the victim */
 	bool replaces;
 	bool across;			/* from one directory to another */
+	struct sfs_time now;
 };
 
 /* The new name does not exist. */
@@ -135,7 +136,7 @@ static void rename_apply(struct sfs_fs *fs, struct sfs_hold *hold,
 			 struct rename *op)
 {
 	bool is_dir = S_ISDIR(op->si.mode);
-	struct sfs_time now = sfs_now(fs);
+	struct sfs_time now = op->now;
 
 	sfs_entry_del(fs, hold, &op->old);
 	op->old_dsi.size -= op->old.name_len;
@@ -178,6 +179,7 @@ static int rename_do(struct sfs_fs *fs, struct rename *op)
 	sfs_need_entry(&need, op->new.name_len);
 	sfs_need_entry(&need, op->new.name_len);
 	need.items += 1;
+	op->now = sfs_now(fs);
 	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;

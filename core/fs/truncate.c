@@ -16,7 +16,8 @@
  * The bytes of the last block behind the size are not zeroed on shrinking: the
  * write would be in place, and a crash before the transaction is durable would
  * have lost them from the longer file.  They are zeroed when the file grows
- * over them, before the hold that changes the size (sfs_zero_tail()).
+ * over them, before the hold that changes the size (sfs_zero_tail()), and not
+ * before the shrinking is durable.
  *
  * Locks: Excl(ino), or the worker's claim.
  */

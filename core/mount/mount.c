@@ -83,7 +83,10 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	spin_lock_init(&fs->txn_lock);
 	spin_lock_init(&fs->space_lock);
 	init_waitqueue_head(&fs->txn_wait);
-	mutex_init(&fs->refill_mutex);
+	mutex_init(&fs->refill_mutex[SFS_SPACE_USER]);
+	mutex_init(&fs->refill_mutex[SFS_SPACE_DELETE]);
+	mutex_init(&fs->data_mutex);
+	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
 	INIT_LIST_HEAD(&fs->early);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);

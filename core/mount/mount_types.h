@@ -5,6 +5,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/identity.h"
@@ -94,7 +95,9 @@ struct sfs_fs {
 
 	/* owned space */
 	spinlock_t space_lock;
-	struct mutex refill_mutex;	/* one request for space at a time */
+	struct mutex refill_mutex[2];	/* who waits for metadata space, by class */
+	struct mutex data_mutex;	/* who asks for data space */
+	struct mutex segs_mutex;	/* who adds segments */
 	struct sfs_own_seg *segs;	/* L(space_lock) */
 	u32 nr_segs;			/* L(space_lock) */
 	u32 cap_segs;			/* L(space_lock) */

@@ -6,14 +6,15 @@
  * Metadata space is reserved before a hold, for the most that its items can
  * take in a run, out of what the mount owns already; so a publish never asks
  * for space.  The reservation ends with the publish, which has taken what it
- * really needed out of what is owned.  Runs are appended to the segments one after the other; a segment whose rest is
- * too short for the next block is closed and told to the server with the next
- * publish.
+ * really needed out of what is owned.  Runs are appended to the segments one
+ * after the other; a segment whose rest is too short for the next block is
+ * closed and told to the server with the next publish.
  *
  * Deleting operations may use space that the server gave out of its reserve
  * for them; others may not.
  *
- * Locks: refill_mutex (one request at a time) > space_lock, a leaf.
+ * Locks: refill_mutex of the class, or data_mutex, around requests; segs_mutex;
+ * space_lock, a leaf.
  */
 #include "mount/space.h"
 
@@ -119,9 +120,10 @@ static int add_segs(struct sfs_fs *fs, const struct sfs_msg_extents_reply *body,
 	u32 i;
 	int ret;
 
+	mutex_lock(&fs->segs_mutex);
 	ret = seg_room(fs, nr);
 	if (ret < 0)
-		return ret;
+		goto out;
 	spin_lock(&fs->space_lock);
 	for (i = 0; i < nr; i++) {
 		addr = le64_to_cpu(body->ext[i].start);
@@ -136,7 +138,9 @@ static int add_segs(struct sfs_fs *fs, const struct sfs_msg_extents_reply *body,
 			fs->meta_delete += len;
 	}
 	spin_unlock(&fs->space_lock);
-	return 0;
+out:
+	mutex_unlock(&fs->segs_mutex);
+	return ret;
 }
 
 static int request_segs(struct sfs_fs *fs, u64 bytes, bool for_delete)
@@ -198,7 +202,7 @@ int sfs_space_reserve(struct sfs_fs *fs, u64 bytes, enum sfs_space_class class)
 
 	if (try_reserve(fs, bytes, class))
 		return 0;
-	mutex_lock(&fs->refill_mutex);
+	mutex_lock(&fs->refill_mutex[class]);
 	for (tries = 0; tries < SPACE_RETRIES; tries++) {
 		if (try_reserve(fs, bytes, class)) {
 			ret = 0;
@@ -217,7 +221,7 @@ int sfs_space_reserve(struct sfs_fs *fs, u64 bytes, enum sfs_space_class class)
 			break;
 		msleep(SPACE_RETRY_MS);
 	}
-	mutex_unlock(&fs->refill_mutex);
+	mutex_unlock(&fs->refill_mutex[class]);
 	return ret;
 }
 
@@ -360,7 +364,7 @@ int sfs_data_reserve(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 
 	if (take_data(fs, goal, want, ret_start, ret_count))
 		return 0;
-	mutex_lock(&fs->refill_mutex);
+	mutex_lock(&fs->data_mutex);
 	ret = 0;
 	for (tries = 0; ret == 0; tries++) {
 		if (take_data(fs, goal, want, ret_start, ret_count))
@@ -370,12 +374,12 @@ int sfs_data_reserve(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 			ret = request_data(fs, goal, want);
 		if (ret == -ENOSPC && tries == 0) {
 			/* what was freed may not be published yet */
-			mutex_unlock(&fs->refill_mutex);
+			mutex_unlock(&fs->data_mutex);
 			ret = sfs_publish(fs);
-			mutex_lock(&fs->refill_mutex);
+			mutex_lock(&fs->data_mutex);
 		}
 	}
-	mutex_unlock(&fs->refill_mutex);
+	mutex_unlock(&fs->data_mutex);
 	return ret;
 }
 

@@ -14,17 +14,22 @@
 #include "mount/txn.h"
 
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include "base/log.h"
+#include "base/triggers.h"
 #include "engine/run_write.h"
 #include "mount/mount.h"
 #include "mount/publish.h"
 #include "mount/space.h"
 
-/* With this many slices in level 0, what is not deleting waits for compaction. */
+/* With this many slices in level 0, what is not deleting waits for compaction, */
 #define L0_HARD_LIMIT 40
+/* but no longer than this: compaction may have stopped at a damaged block. */
+#define L0_MAX_WAIT_NS 2000000000ULL
+#define ADMIT_POLL_MS 100
 
 static u64 gen_bytes(struct sfs_memgen *gen)
 {
@@ -33,12 +38,10 @@ static u64 gen_bytes(struct sfs_memgen *gen)
 
 /* Joins the current transaction if it may grow; also true on error. */
 static bool admit(struct sfs_fs *fs, const struct sfs_need *need,
-		  enum sfs_space_class class, struct sfs_txn **ret_txn,
-		  int *ret_err)
+		  bool patient, struct sfs_txn **ret_txn, int *ret_err)
 {
 	bool full = false;
-	bool slow = class == SFS_SPACE_USER &&
-		    sfs_publish_l0(fs) >= L0_HARD_LIMIT;
+	bool slow = patient && sfs_publish_l0(fs) >= L0_HARD_LIMIT;
 	struct sfs_txn *txn;
 	bool done = true;
 
@@ -75,6 +78,24 @@ static void leave(struct sfs_fs *fs, struct sfs_txn *txn, u32 extents_left)
 		wake_up_all(&fs->txn_wait);
 }
 
+static int wait_admission(struct sfs_fs *fs, const struct sfs_need *need,
+			  enum sfs_space_class class, struct sfs_txn **ret_txn)
+{
+	u64 start = sfs_port_boot_ns(fs->host);
+	bool patient = class == SFS_SPACE_USER;
+	int err;
+
+	while (!wait_event_timeout(fs->txn_wait,
+				   admit(fs, need, patient, ret_txn, &err),
+				   msecs_to_jiffies(ADMIT_POLL_MS))) {
+		if (sfs_port_killed(fs->host))
+			return -EINTR;
+		if (sfs_port_boot_ns(fs->host) - start > L0_MAX_WAIT_NS)
+			patient = false;
+	}
+	return err;
+}
+
 int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 		   enum sfs_space_class class, const struct sfs_need *need)
 {
@@ -82,7 +103,6 @@ int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 	u32 mem = need->items * (sfs_memgen_item_bytes(0) + 8) +
 		  need->val_bytes;
 	struct sfs_txn *txn;
-	int err;
 	int ret;
 
 	if (WARN_ON(need->extents > SFS_TXN_EXTENTS))
@@ -90,9 +110,7 @@ int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 	ret = sfs_space_reserve(fs, space, class);
 	if (ret < 0)
 		return ret;
-	ret = wait_event_killable(fs->txn_wait,
-				  admit(fs, need, class, &txn, &err));
-	ret = ret ? -EINTR : err;
+	ret = wait_admission(fs, need, class, &txn);
 	if (ret < 0)
 		goto err_space;
 	ret = sfs_memgen_cut(txn->gen, mem, &hold->mem);
@@ -121,7 +139,8 @@ void sfs_hold_end(struct sfs_fs *fs, struct sfs_hold *hold)
 	bool big;
 
 	sfs_memgen_uncut(hold->gen, hold->mem, hold->mem_left);
-	big = gen_bytes(hold->gen) >= fs->freeze_bytes;
+	big = gen_bytes(hold->gen) >= fs->freeze_bytes ||
+	      sfs_port_trigger(fs->host, SFS_TRIGGER_FREEZE);
 	leave(fs, hold->txn, hold->left.extents);
 	if (big)
 		sfs_publish_kick(fs, hold->txn_nr);

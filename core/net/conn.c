@@ -12,6 +12,7 @@
  */
 #include "net/net.h"
 
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -30,6 +31,15 @@ struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
 	INIT_LIST_HEAD(&msg->head);
 	msg->hdr.type = cpu_to_le16(type);
 	msg->hdr.len = cpu_to_le32(len);
+	return msg;
+}
+
+struct sfs_msg *sfs_msg_alloc_wait(u16 type, u32 len)
+{
+	struct sfs_msg *msg;
+
+	while (!(msg = sfs_msg_alloc(type, len)))
+		msleep(1);
 	return msg;
 }
 

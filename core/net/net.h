@@ -17,6 +17,8 @@ struct sfs_msg {
 };
 
 struct sfs_msg *sfs_msg_alloc(u16 type, u32 len);
+/* Waits for memory; for what must not be lost. */
+struct sfs_msg *sfs_msg_alloc_wait(u16 type, u32 len);
 void sfs_msg_free(struct sfs_msg *msg);
 static inline u32 sfs_msg_len(const struct sfs_msg *msg)
 {

@@ -20,6 +20,7 @@
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -61,16 +62,34 @@ u64 sfs_srv_stable(struct sfs_server *srv)
 
 /* ---- versions --------------------------------------------------------------- */
 
-void sfs_srv_version_room(const struct sfs_edit *edit, u32 *items, u32 *bytes)
+/* Segments that the pieces of a slice touch, at most. */
+static u32 slice_segs(struct sfs_server *srv, const struct sfs_slice *slice)
 {
+	u64 segs = 0;
+	u32 i;
+
+	for (i = 0; i < slice->run->nr_pieces; i++)
+		segs += div_u64(slice->run->pieces[i].len, srv->segs.bytes) + 2;
+	return (u32)segs;
+}
+
+void sfs_srv_version_room(struct sfs_server *srv, const struct sfs_edit *edit,
+			  u32 *items, u32 *bytes)
+{
+	struct sfs_manifest *man = sfs_engine_manifest(&srv->vol);
+	struct sfs_slice *slice;
 	u32 i;
 
 	*items += edit->nr_del + edit->nr_add + 1;
-	*bytes += sizeof(struct sfs_srv_state);
-	for (i = 0; i < edit->nr_add; i++)
-		*bytes += SFS_DISK_SLICE_MAX;
-	/* removed slices make their segments pending */
-	*items += edit->nr_del * 2 * SFS_RUN_MAX_PIECES;
+	*bytes += sizeof(struct sfs_srv_state) +
+		  edit->nr_add * SFS_DISK_SLICE_MAX;
+	/* segments without slices become pending */
+	for (i = 0; i < edit->nr_del; i++) {
+		slice = sfs_manifest_find(man, edit->del[i]);
+		if (slice)
+			*items += slice_segs(srv, slice);
+	}
+	sfs_manifest_put(&srv->vol, man);
 }
 
 struct sfs_srv_post *sfs_srv_post_alloc(const struct sfs_edit *edit)
@@ -200,17 +219,11 @@ static struct sfs_srv_post *next_post(struct sfs_server *srv, u64 durable)
 	return post;
 }
 
-static void send_edit(struct sfs_server *srv, struct sfs_session *sess,
-		      const struct sfs_msg *edit)
+static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
 {
 	struct sfs_msg *copy;
 
-	copy = sfs_msg_alloc(SFS_MSG_EDIT, sfs_msg_len(edit));
-	if (!copy) {
-		sfs_err(srv->host, "no memory to tell mount %016llx of a version",
-			sess->rid);
-		return;
-	}
+	copy = sfs_msg_alloc_wait(SFS_MSG_EDIT, sfs_msg_len(edit));
 	memcpy(copy->payload, edit->payload, sfs_msg_len(edit));
 	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy);
 }
@@ -226,7 +239,7 @@ static void send_posts(struct sfs_server *srv, u64 durable)
 	while ((post = next_post(srv, durable))) {
 		list_for_each_entry(sess, &srv->sessions, head) {
 			if (sess->joined)
-				send_edit(srv, sess, post->edit);
+				send_edit(sess, post->edit);
 		}
 		sfs_srv_post_free(post);
 	}

@@ -46,12 +46,10 @@ static struct sfs_msg *handle(struct sfs_session *sess, struct sfs_msg *req)
 
 static struct sfs_msg *copy_msg(const struct sfs_msg *msg)
 {
-	struct sfs_msg *copy = sfs_msg_alloc(0, sfs_msg_len(msg));
+	struct sfs_msg *copy = sfs_msg_alloc_wait(0, sfs_msg_len(msg));
 
-	if (copy) {
-		copy->hdr = msg->hdr;
-		memcpy(copy->payload, msg->payload, sfs_msg_len(msg));
-	}
+	copy->hdr = msg->hdr;
+	memcpy(copy->payload, msg->payload, sfs_msg_len(msg));
 	return copy;
 }
 
@@ -59,14 +57,11 @@ static void reply_to(struct sfs_session_slot *slot, struct sfs_msg *req,
 		     struct sfs_msg *reply)
 {
 	struct sfs_session *sess = slot->sess;
-	struct sfs_msg *copy;
 	int err = 0;
 
 	if (IS_ERR(reply)) {
 		err = (int)-PTR_ERR(reply);
-		reply = sfs_msg_alloc(0, 0);
-		if (!reply)
-			return;
+		reply = sfs_msg_alloc_wait(0, 0);
 	}
 	reply->hdr.type = req->hdr.type;
 	reply->hdr.slot = req->hdr.slot;
@@ -76,9 +71,7 @@ static void reply_to(struct sfs_session_slot *slot, struct sfs_msg *req,
 	reply->hdr.err = cpu_to_le32(err);
 	sfs_msg_free(slot->reply);
 	slot->reply = reply;
-	copy = copy_msg(reply);
-	if (copy)
-		sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy);
+	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy_msg(reply));
 }
 
 static struct sfs_msg *next_request(struct sfs_session_slot *slot)
@@ -99,16 +92,13 @@ static void slot_worker(struct work_struct *work)
 						     struct sfs_session_slot,
 						     work);
 	struct sfs_msg *req;
-	struct sfs_msg *copy;
 	u64 seq;
 
 	while ((req = next_request(slot))) {
 		seq = le64_to_cpu(req->hdr.seq);
 		if (seq == slot->seq && slot->reply) {
-			copy = copy_msg(slot->reply);
-			if (copy)
-				sfs_conn_send(&slot->sess->client->conn,
-					      SFS_CONN_SERVER, copy);
+			sfs_conn_send(&slot->sess->client->conn,
+				      SFS_CONN_SERVER, copy_msg(slot->reply));
 		} else if (seq > slot->seq) {
 			slot->seq = seq;
 			reply_to(slot, req, handle(slot->sess, req));

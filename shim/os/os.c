@@ -248,6 +248,50 @@ int shim_file_write(const char *path, const void *buf, unsigned long len)
 	return ret;
 }
 
+int shim_file_open(const char *path, int create)
+{
+	int fd = open(path, create ? O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC :
+				     O_RDWR | O_CLOEXEC, 0644);
+
+	return fd < 0 ? -errno : fd;
+}
+
+long shim_file_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? -errno : st.st_size;
+}
+
+int shim_file_resize(int fd, unsigned long len)
+{
+	return ftruncate(fd, len) < 0 ? -errno : 0;
+}
+
+int shim_file_pread(int fd, void *buf, unsigned long len, unsigned long off)
+{
+	ssize_t n = pread(fd, buf, len, off);
+
+	if (n < 0)
+		return -errno;
+	return n == len ? 0 : -EIO;
+}
+
+int shim_file_pwrite(int fd, const void *buf, unsigned long len,
+		     unsigned long off)
+{
+	ssize_t n = pwrite(fd, buf, len, off);
+
+	if (n < 0)
+		return -errno;
+	return n == len ? 0 : -EIO;
+}
+
+void shim_file_close(int fd)
+{
+	close(fd);
+}
+
 void shim_file_free(void *buf)
 {
 	free(buf);

@@ -708,6 +708,9 @@ u64 fake_check(struct fake_vol *vol, bool published)
 	u64 b;
 	u32 i;
 
+	/* not in the middle of a hold */
+	if (vol->fs)
+		down_write(&vol->fs->fake->holds);
 	shim_nofail_begin();
 	ck = kmalloc(sizeof(*ck), GFP_NOFS);
 	must(ck);
@@ -735,6 +738,8 @@ u64 fake_check(struct fake_vol *vol, bool published)
 	sfs_items_check_exit(ck);
 	kfree(ck);
 	shim_nofail_end();
+	if (vol->fs)
+		up_write(&vol->fs->fake->holds);
 	return errors;
 }
 

@@ -126,8 +126,10 @@ static void test_crash(u64 seed, u32 nr)
 			pm_generate(r.pm, &r.rng, &op);
 			r.vol->nr_publishes = 0;
 			pm_step(r.pm, r.fs, &op, false, &r.rep);
-			if (!r.vol->nr_publishes)
+			if (!r.vol->nr_publishes) {
+				pm_undone(durable, &op);
 				continue;
+			}
 			sfs_sync(r.fs);
 			pm_destroy(durable);
 			durable = pm_clone(r.pm);

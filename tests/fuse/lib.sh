@@ -22,6 +22,9 @@ LIMIT=60
 tap_nr=0
 tap_bad=0
 
+# the daemon's log, shown when something fails
+export SCOUTFS_LOG=$SCRATCH/daemon.log
+
 mkdir -p "$MNT"
 
 # ---- TAP
@@ -45,6 +48,7 @@ ok() { # name, command...
 	tap_bad=1
 	echo "# status $status of: $*"
 	head -n 20 "$SCRATCH/log" | sed 's/^/# /'
+	tail -n 5 "$SCOUTFS_LOG" 2>/dev/null | sed 's/^/# log: /'
 	return 1
 }
 
@@ -157,7 +161,7 @@ cleanup() {
 	local pid i
 
 	cd /
-	for i in 1 2 3; do
+	for i in $(seq 100); do
 		timeout 10 umount -l "$MNT" 2>/dev/null || break
 	done
 	pid=$(daemon_pid) && {

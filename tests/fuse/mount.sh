@@ -109,7 +109,7 @@ ok "a kind that programs look for" \
 refused "one mount at a time" "mounted on $MNT already" \
 	"$helper" "$DATA" "$MNT" -o "metadev_path=$META"
 refused "mkfs refuses" "in use" sh -c \
-	"$BUILD/mkfs.scoutfs -f $META $DATA 2>&1 | tail -n 1; exit 1"
+	"$BUILD/mkfs.scoutfs -f $META $DATA 2>&1 | head -n 1; exit 1"
 ok "unmount" unmount
 ok "the status directory is gone" test ! -e "$status"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "scoutfs/ioctl.h"
-#include "tests/tools/tap.h"
+#include "tap.h"
 
 struct row {
 	const char *what;
@@ -308,23 +308,24 @@ static void test_alloc_detail_bits(void)
 
 	memset(&ent, 0, sizeof(ent));
 	ent.meta = 1;
-	tap_ok(*byte == 1, "alloc_detail_entry.meta is bit 0 of byte 17");
+	ok(*byte == 1, "alloc_detail_entry.meta is bit 0 of byte 17");
 	memset(&ent, 0, sizeof(ent));
 	ent.avail = 1;
-	tap_ok(*byte == 2, "alloc_detail_entry.avail is bit 1 of byte 17");
+	ok(*byte == 2, "alloc_detail_entry.avail is bit 1 of byte 17");
 }
 
 int main(void)
 {
 	size_t i;
 
+	plan(0);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].got != rows[i].want)
-			tap_diag("is %#lx, has to be %#lx", rows[i].got,
+			diag("is %#lx, has to be %#lx", rows[i].got,
 				 rows[i].want);
-		tap_ok(rows[i].got == rows[i].want, "%s", rows[i].what);
+		ok(rows[i].got == rows[i].want, "%s", rows[i].what);
 	}
-	tap_ok(_Alignof(T(walk_inodes)) == 8, "structures are aligned to 8");
+	ok(_Alignof(T(walk_inodes)) == 8, "structures are aligned to 8");
 	test_alloc_detail_bits();
-	return tap_done();
+	return done_testing();
 }

@@ -6,11 +6,12 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/host.h"
-#include "tests/tools/tap.h"
+#include "tap.h"
 #include "tools/check.h"
 
 /* how it goes, and what was called */
@@ -106,12 +107,12 @@ static void expect(const char *what, const struct check_opts *opts, int ret,
 	got = check_volume(opts);
 	fclose(stdout);
 	stdout = real;
-	if (!tap_ok(got == ret, "%s: returns %d", what, ret))
-		tap_diag("returned %d", got);
-	if (!tap_ok(strcmp(text, want) == 0, "%s: output", what))
-		tap_diag("printed [%s], expected [%s]", text, want);
-	tap_ok(play.nr_open == 0, "%s: devices are closed", what);
-	tap_ok(play.flags == SFS_HOST_RDONLY, "%s: nothing can be written",
+	if (!ok(got == ret, "%s: returns %d", what, ret))
+		diag("returned %d", got);
+	if (!ok(strcmp(text, want) == 0, "%s: output", what))
+		diag("printed [%s], expected [%s]", text, want);
+	ok(play.nr_open == 0, "%s: devices are closed", what);
+	ok(play.flags == SFS_HOST_RDONLY, "%s: nothing can be written",
 	       what);
 	free(text);
 }
@@ -138,7 +139,7 @@ static void test_refusals(const struct check_opts *opts)
 	play.owner_ret = -EBUSY;
 	expect("another host has it", opts, -EBUSY, "");
 	play.owner_ret = 0;
-	tap_ok(play.nr_checks == 0, "what is in use is not checked");
+	ok(play.nr_checks == 0, "what is in use is not checked");
 }
 
 static void test_signals(const struct check_opts *opts)
@@ -160,11 +161,11 @@ static void test_clean(const struct check_opts *opts)
 	fsck.trust_clean = true;
 	play.nr_checks = 0;
 	expect("not unmounted in order", &fsck, 0, "");
-	tap_ok(play.nr_checks == 1, "then it is checked");
+	ok(play.nr_checks == 1, "then it is checked");
 	play.clean = true;
 	play.nr_findings = 1;
 	expect("unmounted in order", &fsck, 0, "");
-	tap_ok(play.nr_checks == 1, "then it is not checked");
+	ok(play.nr_checks == 1, "then it is not checked");
 	fsck.trust_clean = false;
 	expect("unmounted in order, but checked", &fsck, FSCK_UNCORRECTED,
 	       "finding 0\n" SUMMARY("1"));
@@ -192,10 +193,11 @@ int main(void)
 		.data = "data",
 	};
 
+	plan(0);
 	test_results(&opts);
 	test_refusals(&opts);
 	test_signals(&opts);
 	test_json(&opts);
 	test_clean(&opts);
-	return tap_done();
+	return done_testing();
 }

@@ -4,11 +4,12 @@
  * that shows progress.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "api.h"
 #include "scoutfs/ioctl.h"
-#include "tests/tools/tap.h"
+#include "tap.h"
 #include "tools/parse.h"
 #include "tools/progress.h"
 
@@ -77,7 +78,7 @@ static void test_numbers(const char *what,
 	for (; nr--; num++) {
 		val = 77;
 		ret = parse(num->str, &val);
-		tap_ok(ret == num->ret && val == (ret ? 77 : num->val),
+		ok(ret == num->ret && val == (ret ? 77 : num->val),
 		       "%s '%s': %d, %llu", what, num->str, ret,
 		       (unsigned long long)val);
 	}
@@ -87,16 +88,16 @@ static void test_range(void)
 {
 	__u64 val = 77;
 
-	tap_ok(parse_u64_range("5", 5, 9, &val) == 0 && val == 5,
+	ok(parse_u64_range("5", 5, 9, &val) == 0 && val == 5,
 	       "the least of a range is in it");
-	tap_ok(parse_u64_range("9", 5, 9, &val) == 0 && val == 9,
+	ok(parse_u64_range("9", 5, 9, &val) == 0 && val == 9,
 	       "the most of a range is in it");
-	tap_ok(parse_u64_range("4", 5, 9, &val) == -ERANGE && val == 9,
+	ok(parse_u64_range("4", 5, 9, &val) == -ERANGE && val == 9,
 	       "less than a range");
-	tap_ok(parse_u64_range("10", 5, 9, &val) == -ERANGE, "more");
-	tap_ok(parse_u64_range("-1", 5, MAX, &val) == -ERANGE,
+	ok(parse_u64_range("10", 5, 9, &val) == -ERANGE, "more");
+	ok(parse_u64_range("-1", 5, MAX, &val) == -ERANGE,
 	       "a negative number is in no range");
-	tap_ok(parse_u64_range("x", 5, 9, &val) == -EINVAL, "no number");
+	ok(parse_u64_range("x", 5, 9, &val) == -EINVAL, "no number");
 }
 
 struct pos {
@@ -146,7 +147,7 @@ static void test_positions(void)
 			       last.major == pos->major &&
 			       last.minor == pos->last_minor &&
 			       last.ino == pos->last_ino;
-		tap_ok(same, "position '%s'", pos->str);
+		ok(same, "position '%s'", pos->str);
 	}
 }
 
@@ -192,14 +193,14 @@ static void test_slots(void)
 		msg[0] = '\0';
 		ret = parse_quorum_slot(slot->str, all, msg, sizeof(msg));
 		if (!slot->msg)
-			tap_ok(ret == 0, "slot '%s'", slot->str);
+			ok(ret == 0, "slot '%s'", slot->str);
 		else
-			tap_ok(ret == -EINVAL && strstr(msg, slot->msg),
+			ok(ret == -EINVAL && strstr(msg, slot->msg),
 			       "slot '%s': %s", slot->str, msg);
 	}
-	tap_ok(all[0].used && all[2].used && all[3].used && all[14].used &&
+	ok(all[0].used && all[2].used && all[3].used && all[14].used &&
 	       !all[1].used && !all[4].used, "the good slots are stored");
-	tap_ok(all[0].family == 4 && all[0].port == 12345 &&
+	ok(all[0].family == 4 && all[0].port == 12345 &&
 	       memcmp(all[0].addr, "\x0a\0\0\x01", 4) == 0,
 	       "an address is in network order");
 }
@@ -209,11 +210,12 @@ static void test_progress(const char *want, __u64 done, __u64 total, __u64 ms)
 	char line[80];
 
 	progress_line(line, sizeof(line), "runs", done, total, ms);
-	tap_ok(strcmp(line, want) == 0, "progress '%s'", line);
+	ok(strcmp(line, want) == 0, "progress '%s'", line);
 }
 
 int main(void)
 {
+	plan(0);
 	test_numbers("number", parse_u64, numbers, NR(numbers));
 	test_numbers("size", parse_size, sizes, NR(sizes));
 	test_range();
@@ -226,5 +228,5 @@ int main(void)
 	test_progress("runs: 10 of 6010, 0%, 1/s, 100:00 left", 10, 6010,
 		      10000);
 	test_progress("runs: 9 of 8", 9, 8, 1000);
-	return tap_done();
+	return done_testing();
 }

@@ -4,10 +4,11 @@
  * both sinks saying the same.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/tools/tap.h"
+#include "tap.h"
 #include "tools/printer.h"
 
 static const int widths[] = { 4, 6, 3 };
@@ -47,8 +48,8 @@ static void expect(const char *what, const struct printer_layout *layout,
 {
 	char *got = printed(layout, json, fill);
 
-	if (!tap_ok(strcmp(got, want) == 0, "%s", what))
-		tap_diag("printed [%s], expected [%s]", got, want);
+	if (!ok(strcmp(got, want) == 0, "%s", what))
+		diag("printed [%s], expected [%s]", got, want);
 	free(got);
 }
 
@@ -81,14 +82,14 @@ static void one_fact(struct printer *pr)
 {
 	printer_only(pr, "bytes");
 	volume(pr);
-	tap_ok(printer_found(pr), "a chosen fact is found");
+	ok(printer_found(pr), "a chosen fact is found");
 }
 
 static void no_fact(struct printer *pr)
 {
 	printer_only(pr, "byte");
 	volume(pr);
-	tap_ok(!printer_found(pr), "a chosen fact that is not there is not");
+	ok(!printer_found(pr), "a chosen fact that is not there is not");
 }
 
 static void odd_strings(struct printer *pr)
@@ -181,11 +182,11 @@ static void test_same(void)
 				(json_int_t)major &&
 		       json_integer_value(json_object_get(obj, "ino")) ==
 				(json_int_t)ino;
-		tap_ok(same, "row %d is the same as text and JSON", rows++);
+		ok(same, "row %d is the same as text and JSON", rows++);
 		json_decref(obj);
 		json_row = strtok_r(NULL, "\n", &json_pos);
 	}
-	tap_ok(rows == 3, "all rows are there in both");
+	ok(rows == 3, "all rows are there in both");
 	free(text);
 	free(json);
 }
@@ -195,12 +196,13 @@ static void test_human(const char *want, __u64 bytes)
 	char buf[24];
 
 	printer_human(buf, sizeof(buf), " ", bytes);
-	tap_ok(strcmp(buf, want) == 0, "%llu bytes are %s",
+	ok(strcmp(buf, want) == 0, "%llu bytes are %s",
 	       (unsigned long long)bytes, buf);
 }
 
 int main(void)
 {
+	plan(0);
 	test_layouts();
 	test_json();
 	test_same();
@@ -210,5 +212,5 @@ int main(void)
 	test_human("64.00 MB", 64 << 20);
 	test_human("1.50 TB", 3ULL << 39);
 	test_human("16.00 EB", ~0ULL);
-	return tap_done();
+	return done_testing();
 }

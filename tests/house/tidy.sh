@@ -20,7 +20,7 @@ plant() { # file, lines...
 fresh() {
 	rm -rf "$tree"
 	mkdir -p "$tree/scripts"
-	cp "$SRC/Makefile" "$tree/"
+	cp "$SRC/Makefile" "$SRC/.gitignore" "$tree/"
 	cp "$SRC/scripts/tidy" "$SRC/scripts/closed-list" "$tree/scripts/"
 	plant core/base/a.h "$spdx" 'int sfs_a(void);'
 	plant core/base/a.c "$spdx" '/* Prose. */' '#include "base/a.h"' '' \

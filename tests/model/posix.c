@@ -115,6 +115,7 @@ struct posix *pm_clone(const struct posix *pm)
 	if (!new)
 		shim_fail("no memory");
 	memcpy(new, pm, sizeof(*new));
+	new->nr_ranges = 0;
 	for (i = 0; i < PM_MAX_INODES; i++) {
 		if (!pm->inodes[i].data)
 			continue;
@@ -151,4 +152,18 @@ void pm_close_all(struct posix *pm)
 		memset(in, 0, sizeof(*in));
 		pm->nr_inodes--;
 	}
+}
+
+void pm_undone(struct posix *pm, const struct pm_op *op)
+{
+	struct pm_range *r;
+
+	if (op->type != PM_WRITE)
+		return;
+	if (pm->nr_ranges == PM_MAX_RANGES)
+		shim_fail("the model is full");
+	r = &pm->ranges[pm->nr_ranges++];
+	r->ino = op->ino;
+	r->off = op->off;
+	r->len = op->io_len;
 }

@@ -56,11 +56,22 @@ struct pm_entry {
 	char name[SFS_NAME_MAX + 1];
 };
 
+/* Bytes that were overwritten in place by what a crash undid. */
+struct pm_range {
+	u64 ino;
+	u64 off;
+	u64 len;
+};
+
+#define PM_MAX_RANGES 64
+
 struct posix {
 	struct pm_inode inodes[PM_MAX_INODES];
 	struct pm_entry ents[PM_MAX_ENTS];	/* in the order of creation */
 	u32 nr_ents;
 	u32 nr_inodes;
+	u32 nr_ranges;
+	struct pm_range ranges[PM_MAX_RANGES];
 };
 
 enum pm_type {
@@ -124,6 +135,11 @@ struct posix *pm_clone(const struct posix *pm);
 void pm_destroy(struct posix *pm);
 /* A crash, or an unmount, as names and contents see it: nothing is open. */
 void pm_close_all(struct posix *pm);
+/*
+ * @pm is what a crash would go back to, @op has happened since: overwriting in
+ * place is not undone, so the next pm_compare() takes those bytes as they are.
+ */
+void pm_undone(struct posix *pm, const struct pm_op *op);
 struct pm_inode *pm_inode(const struct posix *pm, u64 ino);
 struct pm_entry *pm_find(const struct posix *pm, u64 dir, const char *name,
 			 u32 len);

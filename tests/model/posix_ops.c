@@ -324,7 +324,8 @@ static s64 predict_xattr(const struct posix *pm, const struct sfs_cred *c,
 	if (op->type == PM_GETXATTR) {
 		if (!x)
 			return -ENODATA;
-		return op->io_len && op->io_len < x->len ? -ERANGE : x->len;
+		return op->io_len && op->io_len < x->len ? -ERANGE :
+							   (s64)x->len;
 	}
 	if (op->type == PM_REMOVEXATTR)
 		return x ? 0 : -ENODATA;

@@ -94,7 +94,8 @@ for page in man/*.[0-9]; do
 	else
 		ok "mandoc has no warnings for $page # SKIP no mandoc" true
 	fi
-	for ref in $(grep -oE '[a-z.]*scoutfs \([58]\)' "$page" | tr -d ' '); do
+	for ref in $(sed 's/\\-/-/g' "$page" |
+		grep -oE '([a-z]+\.)?scoutfs(-fuse)? \([58]\)' | tr -d ' '); do
 		name=${ref%(*}
 		section=${ref##*(}
 		ok "$page refers to $ref, which is there" \

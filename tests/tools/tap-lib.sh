@@ -10,6 +10,7 @@ BUILD=$(cd "$BUILD" && pwd) || exit 1
 SRC=${SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
 SCRATCH=${SCRATCH:-$(mktemp -d)}
 scoutfs=$BUILD/scoutfs
+[ -x "$scoutfs" ] || { echo "Bail out! there is no $scoutfs"; exit 1; }
 tap_nr=0
 tap_bad=0
 
