@@ -67,6 +67,7 @@ struct pm_range {
 #define PM_MAX_RANGES 64
 
 struct posix {
+	u64 root;		/* the directory that all is below */
 	struct pm_inode inodes[PM_MAX_INODES];
 	struct pm_entry ents[PM_MAX_ENTS];	/* in the order of creation */
 	u32 nr_ents;
@@ -133,6 +134,8 @@ struct pm_report {
 
 /* state (posix.c) */
 struct posix *pm_create(struct sfs_fs *fs);
+/* The same for what is below a directory that is empty. */
+struct posix *pm_create_below(struct sfs_fs *fs, u64 dir);
 struct posix *pm_clone(const struct posix *pm);
 void pm_destroy(struct posix *pm);
 /* A crash, or an unmount, as names and contents see it: nothing is open. */
