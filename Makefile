@@ -64,7 +64,8 @@ fuzz_src := $(wildcard fuzz/*.c)
 fuzz_lib_src := $(wildcard fuzz/lib/*.c)
 man_src := $(wildcard man/*.5 man/*.7 man/*.8)
 
-obj = $(patsubst %.c,$(B)/%.o,$(1))
+# build/sim is a program, so its objects are elsewhere
+obj = $(patsubst $(B)/sim/%,$(B)/simobj/%,$(patsubst %.c,$(B)/%.o,$(1)))
 
 TOOLS_LIBS = -lblkid
 FUSE_LIBS =
@@ -103,7 +104,7 @@ flags_file := $(B)/.flags
 
 # A wish for other flags, the same pattern written longer, wins over these.
 $(B)/core/%.o: WORLD = $(CORE_CFLAGS)
-$(B)/sim/%.o: WORLD = $(SHIM_CFLAGS)
+$(B)/simobj/%.o: WORLD = $(SHIM_CFLAGS)
 $(B)/fuzz/%.o: WORLD = $(SHIM_CFLAGS)
 $(B)/host/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/fuse/%.o: WORLD = $(LIBC_CFLAGS)
@@ -143,6 +144,8 @@ $(Q)$(CC) $(WORLD) -MMD -MP -c $< -o $@
 endef
 
 $(B)/%.o: %.c $(flags_file)
+	$(compile)
+$(B)/simobj/%.o: sim/%.c $(flags_file)
 	$(compile)
 
 $(B)/%.a:

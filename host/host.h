@@ -75,8 +75,9 @@ struct sfs_host {
 	struct sfs_volume_id id[SFS_NR_DEVS];	/* I valid: identified */
 	bool identified;			/* I */
 	unsigned int flags;			/* I enum sfs_host_flags */
-	struct sfs_ring *ring;			/* I or NULL: threads do I/O */
-	struct sfs_pool *pool;			/* I or NULL */
+	struct sfs_pool *pool;			/* I see block.c */
+	struct sfs_ring *ring;			/* I or NULL: there is none */
+	bool ring_first;			/* I a test switch */
 	struct sfs_powercut *powercut;		/* I or NULL: see powercut.c */
 	struct sfs_owner *owner;		/* I or NULL: see owner.c */
 	char name[32];				/* I prefix of the core's lines */

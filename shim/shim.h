@@ -101,6 +101,9 @@ void shim_trace(int on);
 /* Called once, in the failing context, after a failure was printed. */
 void shim_on_failure(void (*fn)(void *arg), void *arg);
 
+/* A line that reports of failures begin with; NULL for none.  Not copied. */
+void shim_set_banner(const char *text);
+
 /* Ends the program with a message, the seed and the stack. */
 void shim_fail(const char *fmt, ...)
 	__attribute__((noreturn, cold, format(printf, 1, 2)));

@@ -193,6 +193,54 @@ int sfs_identity_parse(const struct sfs_identity_block *blk,
 	return ret;
 }
 
+static void uuid_to_text(const u8 *uuid, char *buf, u32 size)
+{
+	u32 at = 0;
+	int i;
+
+	for (i = 0; i < 16; i++)
+		at += scnprintf(buf + at, size - at, "%02x%s", uuid[i],
+				i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+}
+
+static void slot_to_text(const struct sfs_volume_id *id, u32 nr, char *buf,
+			 u32 size)
+{
+	const struct sfs_quorum_slot *slot = &id->slots[nr];
+
+	scnprintf(buf, size, "quorum slot %u %u.%u.%u.%u:%u", nr,
+		  slot->addr[0], slot->addr[1], slot->addr[2], slot->addr[3],
+		  slot->port);
+}
+
+/* The line after that of slot @nr - 1. */
+static u32 next_slot(const struct sfs_volume_id *id, u32 nr)
+{
+	while (nr < SFS_MAX_SLOTS && !id->slots[nr].used)
+		nr++;
+	return nr < SFS_MAX_SLOTS ? nr + 1 : 0;
+}
+
+u32 sfs_identity_to_text(const struct sfs_identity *ident, u32 nr, char *buf,
+			 u32 size)
+{
+	const struct sfs_volume_id *id = &ident->id;
+	char uuid[40];
+
+	if (nr > 0) {
+		slot_to_text(id, nr - 1, buf, size);
+		return next_slot(id, nr);
+	}
+	uuid_to_text(id->uuid, uuid, sizeof(uuid));
+	scnprintf(buf, size,
+		  "volume fsid %016llx uuid %s interface version %u metadata bytes %llu data bytes %llu server region bytes %llu segment bytes %u segments %llu data allocation zone %llu quorum version %llu",
+		  id->fsid, uuid, id->interface_version, id->meta_bytes,
+		  id->data_bytes, ident->region_bytes, ident->segment_bytes,
+		  sfs_identity_nr_segs(ident), id->data_alloc_zone_blocks,
+		  id->quorum_version);
+	return next_slot(id, 0);
+}
+
 static void log_wrong(struct sfs_host *host, int dev, int err,
 		      const struct sfs_identity_block *blk,
 		      const struct sfs_wrong *wrong)

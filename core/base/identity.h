@@ -28,6 +28,12 @@ u64 sfs_identity_nr_segs(const struct sfs_identity *ident);
 int sfs_identity_parse(const struct sfs_identity_block *blk,
 		       struct sfs_wrong *ret_wrong,
 		       struct sfs_identity *ret_ident);
+/*
+ * Line @nr of what it says, from 0 on; returns the number of the next line, 0
+ * after the last one.
+ */
+u32 sfs_identity_to_text(const struct sfs_identity *ident, u32 nr, char *buf,
+			 u32 size);
 /* As sfs_read_identity() of api.h. */
 int sfs_identity_read(struct sfs_host *host, int dev,
 		      struct sfs_identity *ret_ident);

@@ -102,6 +102,11 @@ u64 sfs_store_region_used(struct sfs_store *store)
 	return (u64)store->region.nr_used * store->region.unit_bytes;
 }
 
+u32 sfs_store_region_unit(const struct sfs_store *store)
+{
+	return store->region.unit_bytes;
+}
+
 int sfs_store_error(struct sfs_store *store)
 {
 	int err;

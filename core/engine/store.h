@@ -68,6 +68,8 @@ void sfs_store_unlock(struct sfs_store *store);
 
 /* Room in the region, in bytes, for check and statfs. */
 u64 sfs_store_region_used(struct sfs_store *store);
+/* Bytes that are given out at a time. */
+u32 sfs_store_region_unit(const struct sfs_store *store);
 
 /* Where the log that was replayed begins, how many records it has. */
 void sfs_store_log(struct sfs_store *store, struct sfs_log_place *ret_from,

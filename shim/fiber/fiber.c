@@ -679,6 +679,7 @@ void shim_backend_report_tasks(void)
 
 static void report_seed(void)
 {
+	shim_report_banner();
 	shim_backend_report_head();
 }
 
@@ -687,6 +688,7 @@ static void on_signal(int sig, siginfo_t *info, void *ctx)
 	char *at = info->si_addr;
 	struct fiber *f = S.cur;
 
+	shim_report_banner();
 	shim_eprintf("\n==== shim: signal %d at address %p in task \"%s\"%s\n",
 		     sig, info->si_addr, f ? f->task.name : "outside",
 		     f && at >= f->stack && at < f->stack + GUARD_BYTES ?
