@@ -102,7 +102,7 @@ static u64 gen_dir(const struct posix *pm, u64 *rng)
 	if (one_in(rng, 150))
 		return 999;
 	if (one_in(rng, 4))
-		return 1;
+		return pm->root;
 	return gen_inode(pm, rng, DIRS);
 }
 

@@ -16,7 +16,7 @@
 #include "tests/unit/lib/unit.h"
 
 #define NR_KEYS 160
-#define NR_TXNS 260
+#define NR_TXNS 700
 #define NR_FIBERS 3
 #define MAX_CHANGES 12
 
@@ -209,7 +209,7 @@ static void check_moments(struct run *run, struct moments *m)
 			moments_vol(m, i, run->seed + i, loss, &vol);
 			good = check_cut(run, &vol, m->at[i].promised,
 					 m->at[i].begun, run->seed + i,
-					 i % 24 == 0);
+					 i % 12 == 0);
 			if (!good)
 				diag("moment %u of %u", i, m->nr);
 		}
@@ -224,12 +224,19 @@ int shim_main(int argc, char **argv)
 	struct moments m;
 	u64 nr;
 	u32 i;
+	struct sim_disk_opts opts = {
+		.seed = shim_seed(),
+		.min_us = 20,
+		.max_us = 200,
+		.slow_us = 30000,
+		.slow_one_in = shim_seed() % 3 ? 3 : 100,
+	};
 
-	vol_create(&run.vol, 64 * UNIT_MIB, 64 * UNIT_MIB, run.seed);
+	vol_create_on(&run.vol, 64 * UNIT_MIB, 64 * UNIT_MIB, &opts);
 	pool_init(&run.pool, NR_KEYS, 3900, run.seed);
 	run.txns = unit_alloc((NR_TXNS + 1) * sizeof(*run.txns));
 	is_int(sfs_store_format(run.vol.host, &run.vol.ident), 0, "format");
-	moments_start(&m, &run.vol, 150, 3, &run.promised, &run.begun);
+	moments_start(&m, &run.vol, 400, 1, &run.promised, &run.begun);
 	is_int(sfs_store_open(run.vol.host, &run.vol.ident, &run.store), 0,
 	       "open");
 	for (i = 0; i < NR_FIBERS; i++)
