@@ -279,7 +279,8 @@ u8 *sfs_log_put_change(u8 *p, const struct sfs_key *key, u8 kind,
 	p += SFS_KEY_BYTES;
 	if (kind == SFS_ITEM_VALUE) {
 		p = sfs_varint_put(p, len);
-		memcpy(p, val, len);
+		if (len)
+			memcpy(p, val, len);
 		p += len;
 	}
 	return p;
