@@ -12,7 +12,9 @@
  * A checkpoint freezes the generation, writes it as a run, and makes it current
  * by writing the roots.  The log is replayed from where it stood at the freeze
  * or before; replaying changes that the run has already is harmless, since
- * they are values and not differences, and replay always goes to the end.
+ * they are values and not differences, and replay always goes to the end.  For
+ * that the log must have all that the run has: a root is not written before
+ * the last transaction of the frozen generation is durable in the log.
  * When there are four runs in level 0, the checkpoint merges them with level 1.
  *
  * Opening reads root and log, begins a new term with a fresh log segment and
@@ -580,8 +582,9 @@ static int write_root(struct sfs_store *store, struct sfs_manifest *man,
 	return ret;
 }
 
+/* *ret_ticket is that of the last transaction in the frozen generation. */
 static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
-		  struct sfs_log_place *ret_log)
+		  struct sfs_log_place *ret_log, u64 *ret_ticket)
 {
 	struct sfs_memgen *gens[2];
 	struct sfs_manifest *man;
@@ -597,6 +600,7 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 	man = sfs_engine_manifest(&store->eng);
 	/* whatever of the frozen generation is logged later is replayed twice */
 	*ret_log = sfs_log_next(&store->log);
+	*ret_ticket = sfs_store_ticket(store) - 1;
 	ret = sfs_engine_swap(&store->eng, gens, 2, man);
 	if (ret == 0) {
 		store->frozen = store->active;
@@ -708,18 +712,21 @@ static int checkpoint(struct sfs_store *store)
 	struct sfs_memgen *gen = NULL;
 	struct sfs_log_place log;
 	struct checkpoint *cp;
+	u64 ticket = 0;
 	int ret;
 
 	mutex_lock(&store->checkpoint_mutex);
 	ret = sfs_store_error(store);
 	if (ret == 0)
-		ret = freeze(store, &gen, &log);
+		ret = freeze(store, &gen, &log, &ticket);
 	if (ret < 0)
 		goto out;
 	cp = checkpoint_alloc(store);
 	ret = cp ? 0 : -ENOMEM;
 	if (ret == 0 && gen->nr_items)
 		ret = write_frozen(store, gen, cp);
+	if (ret == 0)
+		ret = sfs_store_wait(store, ticket);
 	if (ret == 0)
 		ret = install(store, cp, &log, true);
 	if (cp)
