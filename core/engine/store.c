@@ -72,6 +72,7 @@ struct sfs_store {
 
 	struct mutex checkpoint_mutex;	/* one at a time */
 	u64 generation;			/* L(checkpoint_mutex): of the root */
+	u8 root_copy;			/* L(checkpoint_mutex): write it first */
 	u64 next_id;			/* L(checkpoint_mutex) */
 
 	spinlock_t wait_lock;
@@ -553,6 +554,7 @@ static int write_root(struct sfs_store *store, struct sfs_manifest *man,
 		.version = man->version,
 		.next_id = store->next_id,
 		.log = *log,
+		.first_copy = store->root_copy,
 	};
 	struct sfs_slice *slice;
 	u32 l;
@@ -886,6 +888,7 @@ static int load(struct sfs_store *store, struct sfs_root *root)
 	if (ret < 0)
 		return ret;
 	store->generation = root->generation;
+	store->root_copy = root->first_copy;
 	store->version = root->version;
 	store->term = root->term;
 	ret = mark_runs(store, root);
