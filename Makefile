@@ -38,8 +38,9 @@ WARN := $(filter-out -Wimplicit-fallthrough=5,$(WARN)) \
 endif
 COMMON := -std=gnu11 $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -fno-common \
 	-fno-omit-frame-pointer
-SHIM_CFLAGS := $(COMMON) -nostdinc -ffreestanding -Ishim/include -Icore \
-	-Iinclude -I.
+# as in the kernel, where memcpy() of nothing may be given NULL
+SHIM_CFLAGS := $(COMMON) -fno-delete-null-pointer-checks -nostdinc \
+	-ffreestanding -Ishim/include -Icore -Iinclude -I.
 # the kernel's limit for a stack frame
 CORE_CFLAGS := $(SHIM_CFLAGS) $(if $(SAN),,-Wframe-larger-than=2048)
 LIBC_CFLAGS := $(COMMON) -pthread -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icore \
@@ -200,7 +201,8 @@ $(fuzzers): $(B)/%: $(B)/%.o $(call obj,$(fuzz_lib_src)) $(fiber_libs)
 
 # ---- variants --------------------------------------------------------------
 
-ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-sanitize=nonnull-attribute
 .PHONY: asan fuzz fuzzers
 asan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/asan OPT="-O1 -g" \

@@ -64,3 +64,9 @@ $(fs_tests): $(B)/tests/fs/%: $(B)/tests/fs/obj/tests/fs/%.o $(fs_test_obj) \
 	$(link)
 seeded_tests += $(fs_tests)
 -include $(fs_test_obj:.o=.d) $(fs_test_main:%.c=$(B)/tests/fs/obj/%.d)
+
+# ---- what unit tests share --------------------------------------------------
+$(B)/tests/unit/%.o: WORLD = $(SHIM_CFLAGS)
+unit_lib_src := $(wildcard tests/unit/lib/*.c)
+$(unit_tests): $(call obj,$(unit_lib_src))
+all_src += $(unit_lib_src)

@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include "base/block.h"
 #include "base/log.h"
+#include "base/triggers.h"
 #include "base/varint.h"
 
 /* A record is not begun with less room than this in its segment. */
@@ -122,16 +123,28 @@ static u64 segment_end(const struct sfs_log *log)
 	return log->next.segment + log->segment_bytes;
 }
 
-/* Decides where the record after one of @stored bytes goes. */
-static int place_after(struct sfs_log *log, u32 stored, u64 *ret_addr)
+/*
+ * Decides where the record after one of @stored bytes goes.  A fresh segment
+ * may begin right where the current one ends.
+ */
+static int place_after(struct sfs_log *log, u32 stored, u64 *ret_segment,
+		       u64 *ret_addr)
 {
 	u64 addr = log->next.addr + stored;
+	int ret;
 
-	if (segment_end(log) - addr >= MIN_ROOM) {
+	SFS_ASSERT_CMP(addr, <=, segment_end(log));
+	if (segment_end(log) - addr >= MIN_ROOM &&
+	    !sfs_port_trigger(log->host, SFS_TRIGGER_LOG_SEGMENT)) {
+		*ret_segment = log->next.segment;
 		*ret_addr = addr;
 		return 0;
 	}
-	return new_segment(log, log->next.pos + 1, ret_addr);
+	ret = new_segment(log, log->next.pos + 1, ret_addr);
+	if (ret < 0)
+		return ret;
+	*ret_segment = *ret_addr;
+	return 0;
 }
 
 static int append_record(struct sfs_log *log, const u8 *changes, u32 len,
@@ -146,10 +159,11 @@ static int append_record(struct sfs_log *log, const u8 *changes, u32 len,
 		.addr = log->next.addr,
 		.owner = log->next.pos,
 	};
+	u64 next_segment;
 	u64 next_addr;
 	int ret;
 
-	ret = place_after(log, stored, &next_addr);
+	ret = place_after(log, stored, &next_segment, &next_addr);
 	if (ret < 0)
 		return ret;
 	memset(rec, 0, sizeof(*rec));
@@ -164,8 +178,10 @@ static int append_record(struct sfs_log *log, const u8 *changes, u32 len,
 			   SFS_IO_FUA);
 	if (ret < 0)
 		return ret;
-	if (next_addr != id.addr + stored)
-		log->next.segment = next_addr;
+	/* what is left of a segment counts as written */
+	if (next_segment != log->next.segment)
+		stored += segment_end(log) - (id.addr + stored);
+	log->next.segment = next_segment;
 	log->next.addr = next_addr;
 	log->next.pos++;
 	log->next.prev_crc = le32_to_cpu(rec->hdr.crc);
@@ -486,7 +502,9 @@ int sfs_log_replay(struct sfs_log *log, u64 term,
 		at.pos++;
 		at.prev_crc = le32_to_cpu(rec->hdr.crc);
 		at.addr += round_up(le32_to_cpu(rec->hdr.len), SFS_UNIT);
-		if (ret == 0 && next != at.addr) {
+		/* a segment may lie right behind the one before it */
+		if (ret == 0 && (next != at.addr ||
+				 next == at.segment + log->segment_bytes)) {
 			at.addr = next;
 			at.segment = next;
 			ret = enter_segment(log, &at);

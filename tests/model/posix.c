@@ -127,6 +127,7 @@ struct posix *pm_clone(const struct posix *pm)
 		shim_fail("no memory");
 	memcpy(new, pm, sizeof(*new));
 	new->nr_ranges = 0;
+	new->nr_undone = 0;
 	for (i = 0; i < PM_MAX_INODES; i++) {
 		if (!pm->inodes[i].data)
 			continue;
@@ -169,6 +170,7 @@ void pm_undone(struct posix *pm, const struct pm_op *op)
 {
 	struct pm_range *r;
 
+	pm->nr_undone++;
 	if (op->type != PM_WRITE)
 		return;
 	if (pm->nr_ranges == PM_MAX_RANGES)
@@ -177,4 +179,5 @@ void pm_undone(struct posix *pm, const struct pm_op *op)
 	r->ino = op->ino;
 	r->off = op->off;
 	r->len = op->io_len;
+	r->partly = pm->nr_undone == 1;
 }

@@ -39,6 +39,9 @@ static void plug(struct volume *v, struct sim_image *meta,
 	v->disk[0] = sim_disk_from(meta, NULL);
 	v->disk[1] = sim_disk_from(data, NULL);
 	v->host = sim_host_create(v->disk[0], v->disk[1], shim_rand());
+	/* rare paths in half of the cases */
+	if (shim_rand() & 1)
+		sim_host_arm_all(v->host, 2 + shim_rand() % 20);
 }
 
 static void unplug(struct volume *v)
