@@ -90,9 +90,17 @@ static const char *attrs_wrong(const struct pm_inode *in,
 	return NULL;
 }
 
-static const char *history_wrong(const struct pm_inode *in,
+static const char *history_wrong(const struct sim_actor *a,
+				 const struct pm_inode *in,
 				 const struct sfs_attr *at, bool data)
 {
+	/* what was synced has been seen by agents: changes come after it */
+	if ((at->ctime.sec != in->ctime.sec ||
+	     at->ctime.nsec != in->ctime.nsec) &&
+	    at->meta_seq <= a->synced_stamp)
+		return "meta_seq (changed after a sync, and not moved)";
+	if (data && at->data_seq <= a->synced_stamp)
+		return "data_seq (changed after a sync, and not moved)";
 	if (at->crtime.sec != in->crtime.sec ||
 	    at->crtime.nsec != in->crtime.nsec)
 		return "crtime";
@@ -126,7 +134,7 @@ static bool learn_one(struct sim_actor *a, struct sim_rec *rec, u64 ino,
 		return false;
 	wrong = ret ? "getattr" : attrs_wrong(in, at);
 	if (!wrong && !is_new)
-		wrong = history_wrong(in, at, data);
+		wrong = history_wrong(a, in, at, data);
 	if (wrong) {
 		scnprintf(text, sizeof(text), "inode %llu: %s is wrong (%d)",
 			  ino, wrong, ret);
@@ -282,6 +290,16 @@ static bool failed_step(struct sim_actor *a, struct sim_rec *rec)
 	return true;
 }
 
+static void synced(struct sim_actor *a)
+{
+	u32 i;
+
+	for (i = 0; i < PM_MAX_INODES; i++)
+		a->synced_stamp = max3(a->synced_stamp,
+				       a->pm->inodes[i].meta_seq,
+				       a->pm->inodes[i].data_seq);
+}
+
 bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 {
 	struct sim_world *w = a->w;
@@ -300,6 +318,10 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 		if (w->may_fail)
 			return failed_step(a, rec);
 	}
+	/* part of a write, then the power went */
+	if (op->type == PM_WRITE && rec->res.ret > 0 && rec->res.ret < want &&
+	    (sim_host_is_off(w->host) || sim_host_down(w->host)))
+		return false;
 	if (!answer_fits(a, rec, want)) {
 		scnprintf(text, sizeof(text), "answer is %lld, should be %lld",
 			  rec->res.ret, want);
@@ -315,7 +337,29 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 	if (op->type == PM_READ && rec->res.ret > 0)
 		check_read(a, rec);
 	rec->end = ++w->events;
+	if ((op->type == PM_SYNC || op->type == PM_FSYNC) && !rec->res.ret)
+		synced(a);
 	return true;
+}
+
+/* What an actor does most. */
+static const u32 focuses[] = {
+	~0U,
+	~0U,
+	1U << PM_WRITE | 1U << PM_SETATTR | 1U << PM_STAT_MORE | 1U << PM_READ |
+		1U << PM_CREATE | 1U << PM_FSYNC,
+	1U << PM_CREATE | 1U << PM_SYMLINK | 1U << PM_LINK | 1U << PM_UNLINK |
+		1U << PM_RMDIR | 1U << PM_RENAME | 1U << PM_OPEN |
+		1U << PM_CLOSE | 1U << PM_SYNC,
+};
+
+static void make_up(struct sim_actor *a, struct pm_op *op)
+{
+	u32 tries = 12;
+
+	do {
+		pm_generate(a->pm, &a->rng, op);
+	} while (!(a->focus >> op->type & 1) && tries--);
 }
 
 static void act(void *arg)
@@ -325,7 +369,7 @@ static void act(void *arg)
 
 	while (a->ops_left && !a->w->stop) {
 		a->ops_left--;
-		pm_generate(a->pm, &a->rng, &op);
+		make_up(a, &op);
 		if (!sim_actor_step(a, &op))
 			break;
 		if (sim_one_in(&a->rng, 4))
@@ -351,6 +395,7 @@ void sim_actors_create(struct sim_world *w, u32 nr)
 		a->w = w;
 		a->nr = w->nr_actors;
 		a->rng = sim_rnd(&w->rng, 1ULL << 48);
+		a->focus = focuses[sim_rnd(&w->rng, ARRAY_SIZE(focuses))];
 		a->think_us = 1 << sim_rnd(&w->rng, 17);
 		if (sfs_create(w->fs, &cred, 1, name, 1,
 			       S_IFDIR | modes[sim_rnd(&w->rng, 4)], 0, &at))

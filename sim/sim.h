@@ -161,6 +161,8 @@ struct sim_actor {
 	u32 nr_seen;
 	u32 max_seen;
 	u32 think_us;
+	u32 focus;			/* bits of operations it prefers */
+	u64 synced_stamp;		/* no change after the last sync has it */
 	struct shim_task *task;
 };
 
