@@ -761,6 +761,8 @@ static void begin(const struct shim_run_opts *opts)
 {
 	static const unsigned char choices[] = { 1, 2, 4, 8, 20, 60 };
 
+	if (getenv("SHIM_TRACE"))
+		S.trace = 1;
 	S.seed = opts->seed;
 	S.rand = opts->seed;
 	S.now_ns = START_NS;

@@ -207,15 +207,16 @@ static void vol_open(struct vol *vol, struct sim_disk *meta,
 	vol->host = sim_host_create(meta, data, seed + 2);
 }
 
-void vol_create(struct vol *vol, u64 meta_bytes, u64 data_bytes, u64 seed)
+void vol_create_on(struct vol *vol, u64 meta_bytes, u64 data_bytes,
+		   const struct sim_disk_opts *opts)
 {
-	struct sim_disk_opts opts = { .seed = seed };
-	struct sim_disk *meta = sim_disk_create(meta_bytes, &opts);
+	struct sim_disk *meta = sim_disk_create(meta_bytes, opts);
+	struct sim_disk_opts other = *opts;
 
-	opts.seed++;
+	other.seed++;
 	memset(vol, 0, sizeof(*vol));
-	vol_open(vol, meta, sim_disk_create(data_bytes, &opts), seed);
-	vol->ident.id.fsid = 0x5eed0000 + seed;
+	vol_open(vol, meta, sim_disk_create(data_bytes, &other), opts->seed);
+	vol->ident.id.fsid = 0x5eed0000 + opts->seed;
 	vol->ident.id.uuid[0] = 1;
 	vol->ident.id.is_meta = 1;
 	vol->ident.id.interface_version = 2;
@@ -223,6 +224,13 @@ void vol_create(struct vol *vol, u64 meta_bytes, u64 data_bytes, u64 seed)
 	vol->ident.id.data_bytes = data_bytes;
 	sfs_identity_geometry(meta_bytes, &vol->ident.region_bytes,
 			      &vol->ident.segment_bytes);
+}
+
+void vol_create(struct vol *vol, u64 meta_bytes, u64 data_bytes, u64 seed)
+{
+	struct sim_disk_opts opts = { .seed = seed };
+
+	vol_create_on(vol, meta_bytes, data_bytes, &opts);
 }
 
 void vol_from(struct vol *vol, const struct vol *like, struct sim_image *meta,

@@ -80,6 +80,9 @@ void vol_create(struct vol *vol, u64 meta_bytes, u64 data_bytes, u64 seed);
 void vol_from(struct vol *vol, const struct vol *like,
 	      struct sim_image *meta, struct sim_image *data, u64 seed);
 void vol_destroy(struct vol *vol);
+/* As vol_create(), with disks of other times. */
+void vol_create_on(struct vol *vol, u64 meta_bytes, u64 data_bytes,
+		   const struct sim_disk_opts *opts);
 /* Server region, identity, and one item that no pool has. */
 void vol_format(struct vol *vol);
 
