@@ -139,6 +139,22 @@ static void go_background(void)
 		sfs_log(SFS_LOG_DEBUG, "chdir: %s", strerror(errno));
 }
 
+/*
+ * Whoever starts us may have closed the standard descriptors; a device must
+ * not get one of their numbers.  Status files are for everybody to read.
+ */
+static void setup_process(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	umask(022);
+}
+
 static void sleep_ms(unsigned int ms)
 {
 	struct timespec ts = {
@@ -195,27 +211,23 @@ static void stop_conn(struct sfs_conn *conn)
 	sfs_conn_stop(conn);
 }
 
+/* Our descriptors go with us, which frees whoever waits for this mount. */
 static void *watchdog_main(void *arg)
 {
-	struct daemon *d = arg;
-	struct sfs_conn *conn;
-
 	sleep_ms(WATCHDOG_S * 1000);
 	sfs_log(SFS_LOG_ERR, "the end takes more than %d seconds: giving up",
 		WATCHDOG_S);
-	for (conn = d->vol->conns; conn; conn = conn->next)
-		sfs_conn_abort(conn);
 	_exit(1);
 }
 
-static void start_watchdog(struct daemon *d)
+static void start_watchdog(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attr, watchdog_main, d))
+	if (pthread_create(&thread, &attr, watchdog_main, NULL))
 		sfs_log(SFS_LOG_WARN, "no watchdog: %s", strerror(errno));
 	pthread_attr_destroy(&attr);
 }
@@ -401,10 +413,10 @@ static int finish(struct daemon *d)
 
 	stop_listening(d);
 	sfs_owner_stopping(d->vol->host);
-	start_watchdog(d);
+	start_watchdog();
 	while ((conn = d->vol->conns)) {
+		d->vol->conns = conn->next;
 		stop_conn(conn);
-		d->vol->conns = NULL;
 	}
 	return sfs_volume_stop(d->vol);
 }
@@ -596,6 +608,7 @@ int main(int argc, char **argv)
 	struct args a = { .control_fd = -1 };
 	int ret;
 
+	setup_process();
 	sfs_host_log_init(PROG, SFS_LOG_STDERR, false);
 	sfs_options_default(&a.opts);
 	ret = parse_args(argc, argv, &a);
