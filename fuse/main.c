@@ -333,32 +333,46 @@ static void accept_client(struct daemon *d)
 	close(sock);
 }
 
-static int listen_on(struct daemon *d)
+/* Under another name first: a socket that can be seen can be connected to. */
+static int bind_socket(struct daemon *d)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int sock, ret = 0;
+
+	if (strlen(d->socket_path) + strlen(".new") >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	sprintf(addr.sun_path, "%s.new", d->socket_path);
+	/* we own the volume, so whoever had these names is gone */
+	unlink(addr.sun_path);
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		      0);
+	if (sock < 0)
+		return -errno;
+	if (bind(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(sock, 16) < 0 ||
+	    rename(addr.sun_path, d->socket_path) < 0) {
+		ret = -errno;
+		unlink(addr.sun_path);
+		close(sock);
+		return ret;
+	}
+	return sock;
+}
+
+static int listen_on(struct daemon *d)
+{
 	int ret;
 
-	d->listen_fd = -1;
 	sfs_socket_path(sfs_fsid(d->vol->fs), d->socket_path,
 			sizeof(d->socket_path));
-	if (strlen(d->socket_path) >= sizeof(addr.sun_path)) {
-		sfs_log(SFS_LOG_ERR, "%s is too long for a socket",
-			d->socket_path);
-		return -ENAMETOOLONG;
-	}
-	strcpy(addr.sun_path, d->socket_path);
-	/* we own the volume, so whoever had this name is gone */
-	unlink(d->socket_path);
-	d->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-			      SOCK_NONBLOCK, 0);
-	if (d->listen_fd < 0 ||
-	    bind(d->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    listen(d->listen_fd, 16) < 0) {
-		ret = -errno;
+	ret = bind_socket(d);
+	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "cannot listen on %s: %s", d->socket_path,
 			strerror(-ret));
 		return ret;
 	}
+	d->listen_fd = ret;
+	sfs_status_sweep();
 	return 0;
 }
 
