@@ -38,8 +38,9 @@ WARN := $(filter-out -Wimplicit-fallthrough=5,$(WARN)) \
 endif
 COMMON := -std=gnu11 $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -fno-common \
 	-fno-omit-frame-pointer
-SHIM_CFLAGS := $(COMMON) -nostdinc -ffreestanding -Ishim/include -Icore \
-	-Iinclude -I.
+# as in the kernel, where memcpy() of nothing may be given NULL
+SHIM_CFLAGS := $(COMMON) -fno-delete-null-pointer-checks -nostdinc \
+	-ffreestanding -Ishim/include -Icore -Iinclude -I.
 # the kernel's limit for a stack frame
 CORE_CFLAGS := $(SHIM_CFLAGS) $(if $(SAN),,-Wframe-larger-than=2048)
 LIBC_CFLAGS := $(COMMON) -pthread -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Icore \
@@ -63,7 +64,8 @@ fuzz_src := $(wildcard fuzz/*.c)
 fuzz_lib_src := $(wildcard fuzz/lib/*.c)
 man_src := $(wildcard man/*.5 man/*.7 man/*.8)
 
-obj = $(patsubst %.c,$(B)/%.o,$(1))
+# build/sim is a program, so its objects are elsewhere
+obj = $(patsubst $(B)/sim/%,$(B)/simobj/%,$(patsubst %.c,$(B)/%.o,$(1)))
 
 TOOLS_LIBS = -lblkid
 FUSE_LIBS =
@@ -102,7 +104,7 @@ flags_file := $(B)/.flags
 
 # A wish for other flags, the same pattern written longer, wins over these.
 $(B)/core/%.o: WORLD = $(CORE_CFLAGS)
-$(B)/sim/%.o: WORLD = $(SHIM_CFLAGS)
+$(B)/simobj/%.o: WORLD = $(SHIM_CFLAGS)
 $(B)/fuzz/%.o: WORLD = $(SHIM_CFLAGS)
 $(B)/host/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/fuse/%.o: WORLD = $(LIBC_CFLAGS)
@@ -142,6 +144,8 @@ $(Q)$(CC) $(WORLD) -MMD -MP -c $< -o $@
 endef
 
 $(B)/%.o: %.c $(flags_file)
+	$(compile)
+$(B)/simobj/%.o: sim/%.c $(flags_file)
 	$(compile)
 
 $(B)/%.a:
@@ -197,7 +201,8 @@ $(fuzzers): $(B)/%: $(B)/%.o $(call obj,$(fuzz_lib_src)) $(fiber_libs)
 
 # ---- variants --------------------------------------------------------------
 
-ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-sanitize=nonnull-attribute
 .PHONY: asan fuzz fuzzers
 asan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/asan OPT="-O1 -g" \

@@ -371,9 +371,9 @@ static int identify(struct sfs_host *host)
 	for (dev = 0; dev < SFS_NR_DEVS; dev++) {
 		if (host->dev[dev].fd < 0)
 			continue;
-		sfs_log_capture(core_says, sizeof(core_says));
+		sfs_host_log_capture(core_says, sizeof(core_says));
 		ret = sfs_read_identity(host, dev, &host->id[dev]);
-		sfs_log_capture(NULL, 0);
+		sfs_host_log_capture(NULL, 0);
 		if (ret < 0)
 			return say_not_ours(host, dev, ret, core_says);
 	}

@@ -42,7 +42,7 @@ void sfs_vlog(int level, const char *fmt, va_list ap)
  * Gives lines of this thread that are errors or warnings to @buf (the last
  * one stays) instead of the log, until called with NULL.
  */
-void sfs_log_capture(char *buf, size_t size);
+void sfs_host_log_capture(char *buf, size_t size);
 
 /* ---- one volume (device.c) ---------------------------------------------- */
 
@@ -75,8 +75,9 @@ struct sfs_host {
 	struct sfs_volume_id id[SFS_NR_DEVS];	/* I valid: identified */
 	bool identified;			/* I */
 	unsigned int flags;			/* I enum sfs_host_flags */
-	struct sfs_ring *ring;			/* I or NULL: threads do I/O */
-	struct sfs_pool *pool;			/* I or NULL */
+	struct sfs_pool *pool;			/* I see block.c */
+	struct sfs_ring *ring;			/* I or NULL: there is none */
+	bool ring_first;			/* I a test switch */
 	struct sfs_powercut *powercut;		/* I or NULL: see powercut.c */
 	struct sfs_owner *owner;		/* I or NULL: see owner.c */
 	char name[32];				/* I prefix of the core's lines */

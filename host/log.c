@@ -39,7 +39,7 @@ void sfs_host_log_init(const char *prog, enum sfs_log_mode mode, bool debug)
 	atomic_store(&log_mode, mode);
 }
 
-void sfs_log_capture(char *buf, size_t size)
+void sfs_host_log_capture(char *buf, size_t size)
 {
 	capture_buf = buf;
 	capture_size = size;

@@ -95,11 +95,14 @@ shim_u64 shim_alloc_failed(void);
 /* Bytes of stack a task may use (fibers). */
 void shim_stack_limit(unsigned int bytes);
 
-/* A line to stderr for every switch, wake-up and work (fibers). */
+/* A line to stderr for every switch (fibers); SHIM_TRACE=1 does the same. */
 void shim_trace(int on);
 
 /* Called once, in the failing context, after a failure was printed. */
 void shim_on_failure(void (*fn)(void *arg), void *arg);
+
+/* A line that reports of failures begin with; NULL for none.  Not copied. */
+void shim_set_banner(const char *text);
 
 /* Ends the program with a message, the seed and the stack. */
 void shim_fail(const char *fmt, ...)

@@ -18,9 +18,11 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/triggers.h"
 #include "shim/common/task.h"
 
-#define MAX_TRIGGERS 128
+/* more than there are, so that tests can have some of their own */
+#define MAX_TRIGGERS (SFS_NR_TRIGGERS + 16)
 #define MAX_LINES 4096
 #define WALL_BASE 1700000000LL
 #define NS_PER_SEC 1000000000ULL
@@ -346,6 +348,24 @@ void sim_host_arm(struct sfs_host *host, unsigned int trigger, u32 times)
 {
 	BUG_ON(trigger >= MAX_TRIGGERS);
 	host->armed[trigger] = times;
+}
+
+int sim_host_arm_name(struct sfs_host *host, const char *name, u32 times)
+{
+	static const char * const names[] = {
+#define TRIGGER_NAME(name, text) #name,
+		SFS_TRIGGERS(TRIGGER_NAME)
+#undef TRIGGER_NAME
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(names[i], name)) {
+			sim_host_arm(host, i, times);
+			return 0;
+		}
+	}
+	return -ENOENT;
 }
 
 void sim_host_arm_all(struct sfs_host *host, u32 one_in)

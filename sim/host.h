@@ -65,6 +65,8 @@ void sim_host_set_wall_offset(struct sfs_host *host, s64 sec);
 void sim_host_set_cache_budget(struct sfs_host *host, u64 bytes);
 /* Trigger number @trigger fires the next @times times it is asked. */
 void sim_host_arm(struct sfs_host *host, unsigned int trigger, u32 times);
+/* The same by its name in base/triggers.h; -ENOENT for others. */
+int sim_host_arm_name(struct sfs_host *host, const char *name, u32 times);
 /* All triggers fire at random, one time in so many; 0 stops that. */
 void sim_host_arm_all(struct sfs_host *host, u32 one_in);
 /* How often it fired. */

@@ -5,6 +5,7 @@
 $(B)/tests/tap.o: WORLD = $(SHIM_CFLAGS)
 $(B)/tests/tap_libc.o: WORLD = $(LIBC_CFLAGS) -DTAP_LIBC
 $(B)/tests/conformance/%.o: WORLD = $(SHIM_CFLAGS)
+$(B)/tests/unit/%.o: WORLD = $(SHIM_CFLAGS) -Itests
 $(B)/tests/strict_run.o: WORLD = $(LIBC_CFLAGS)
 
 conf := $(B)/tests/conformance

@@ -78,9 +78,14 @@ void progress_line(char *buf, unsigned int size, const char *phase,
 	__u64 left;
 	int len;
 
+	/* some phases can not tell how long they are */
+	if (total == 0) {
+		snprintf(buf, size, "%s", phase);
+		return;
+	}
 	len = snprintf(buf, size, "%s: %llu of %llu", phase,
 		       (unsigned long long)done, (unsigned long long)total);
-	if (total && done <= total && len < (int)size)
+	if (done <= total && len < (int)size)
 		len += snprintf(buf + len, size - len, ", %u%%",
 				(unsigned int)((double)done * 100 / total));
 	if (rate == 0 || done > total || len >= (int)size)

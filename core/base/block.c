@@ -56,44 +56,47 @@ void sfs_block_seal(void *buf, u32 len, const struct sfs_block_id *id)
 	hdr->crc = cpu_to_le32(block_crc(buf, len));
 }
 
-static int block_bad(struct sfs_host *host, const struct sfs_block_id *id,
-		     const char *field, u64 found, u64 wanted)
+static bool differs(struct sfs_wrong *wrong, const char *field, u64 found,
+		    u64 wanted)
 {
-	sfs_err(host,
-		"damaged %s at byte %llu of the metadata device (owner %llu, number %u): %s is %llx, expected %llx",
-		sfs_block_kind(id->magic), id->addr, id->owner, id->nr, field,
-		found, wanted);
-	return -EIO;
+	if (found == wanted)
+		return false;
+	*wrong = (struct sfs_wrong){ field, found, wanted, true };
+	return true;
+}
+
+bool sfs_block_wrong(const void *buf, u32 size, const struct sfs_block_id *id,
+		     struct sfs_wrong *ret_wrong)
+{
+	const struct sfs_block_hdr *hdr = buf;
+	u32 len = le32_to_cpu(hdr->len);
+
+	if (differs(ret_wrong, "magic", le32_to_cpu(hdr->magic), id->magic))
+		return true;
+	if (len < sizeof(*hdr) || len > size)
+		return differs(ret_wrong, "length", len, size);
+	return differs(ret_wrong, "crc", le32_to_cpu(hdr->crc),
+		       block_crc(buf, len)) ||
+	       differs(ret_wrong, "fsid", le64_to_cpu(hdr->fsid), id->fsid) ||
+	       differs(ret_wrong, "address", le64_to_cpu(hdr->addr),
+		       id->addr) ||
+	       differs(ret_wrong, "owner", le64_to_cpu(hdr->owner),
+		       id->owner) ||
+	       differs(ret_wrong, "number", le32_to_cpu(hdr->nr), id->nr);
 }
 
 int sfs_block_verify(struct sfs_host *host, const void *buf, u32 size,
 		     const struct sfs_block_id *id)
 {
-	const struct sfs_block_hdr *hdr = buf;
-	u32 len = le32_to_cpu(hdr->len);
-	u32 crc;
+	struct sfs_wrong wrong;
 
-	if (le32_to_cpu(hdr->magic) != id->magic)
-		return block_bad(host, id, "magic", le32_to_cpu(hdr->magic),
-				 id->magic);
-	if (len < sizeof(*hdr) || len > size)
-		return block_bad(host, id, "length", len, size);
-	crc = block_crc(buf, len);
-	if (le32_to_cpu(hdr->crc) != crc)
-		return block_bad(host, id, "crc", le32_to_cpu(hdr->crc), crc);
-	if (le64_to_cpu(hdr->fsid) != id->fsid)
-		return block_bad(host, id, "fsid", le64_to_cpu(hdr->fsid),
-				 id->fsid);
-	if (le64_to_cpu(hdr->addr) != id->addr)
-		return block_bad(host, id, "address", le64_to_cpu(hdr->addr),
-				 id->addr);
-	if (le64_to_cpu(hdr->owner) != id->owner)
-		return block_bad(host, id, "owner", le64_to_cpu(hdr->owner),
-				 id->owner);
-	if (le32_to_cpu(hdr->nr) != id->nr)
-		return block_bad(host, id, "number", le32_to_cpu(hdr->nr),
-				 id->nr);
-	return 0;
+	if (!sfs_block_wrong(buf, size, id, &wrong))
+		return 0;
+	sfs_err(host,
+		"damaged %s at byte %llu of the metadata device (owner %llu, number %u): %s is %llx, expected %llx",
+		sfs_block_kind(id->magic), id->addr, id->owner, id->nr,
+		wrong.what, wrong.found, wrong.wanted);
+	return -EIO;
 }
 
 struct sync_io {

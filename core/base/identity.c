@@ -18,7 +18,6 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include "base/block.h"
 #include "base/log.h"
 
 static const char *const dev_name[] = { "metadata", "data" };
@@ -82,17 +81,14 @@ static void encode(struct sfs_identity_block *blk,
 	blk->crc = cpu_to_le32(crc32c(~0U, (u8 *)blk + 4, sizeof(*blk) - 4));
 }
 
-static int bad_field(struct sfs_host *host, int dev, const char *field,
-		     u64 value)
+static int bad_field(struct sfs_wrong *wrong, const char *field, u64 value)
 {
-	sfs_err(host,
-		"identity block of the %s device is damaged: %s is %llu",
-		dev_name[dev], field, value);
+	*wrong = (struct sfs_wrong){ .what = field, .found = value };
 	return -EUCLEAN;
 }
 
-static int check_sizes(struct sfs_host *host, int dev,
-		       const struct sfs_identity *ident)
+static int check_sizes(const struct sfs_identity *ident,
+		       struct sfs_wrong *wrong)
 {
 	const struct sfs_volume_id *id = &ident->id;
 	u64 region;
@@ -100,30 +96,46 @@ static int check_sizes(struct sfs_host *host, int dev,
 
 	if (id->meta_bytes < SFS_MIN_DEV_BYTES || id->meta_bytes > 1ULL << 56 ||
 	    !IS_ALIGNED(id->meta_bytes, 64 << 10))
-		return bad_field(host, dev, "metadata size", id->meta_bytes);
+		return bad_field(wrong, "metadata size", id->meta_bytes);
 	if (id->data_bytes < SFS_MIN_DEV_BYTES || id->data_bytes > 1ULL << 60 ||
 	    !IS_ALIGNED(id->data_bytes, SFS_UNIT))
-		return bad_field(host, dev, "data size", id->data_bytes);
+		return bad_field(wrong, "data size", id->data_bytes);
 	sfs_identity_geometry(id->meta_bytes, &region, &seg);
 	if (ident->region_bytes != region)
-		return bad_field(host, dev, "server region size",
+		return bad_field(wrong, "server region size",
 				 ident->region_bytes);
 	if (ident->segment_bytes != seg)
-		return bad_field(host, dev, "segment size",
-				 ident->segment_bytes);
+		return bad_field(wrong, "segment size", ident->segment_bytes);
 	if (id->interface_version < 1 || id->interface_version > 2)
-		return bad_field(host, dev, "interface version",
+		return bad_field(wrong, "interface version",
 				 id->interface_version);
 	return 0;
 }
 
-static int decode(struct sfs_host *host, int dev,
-		  const struct sfs_identity_block *blk,
-		  struct sfs_identity *ident)
+static int decode_slots(const struct sfs_identity_block *blk,
+			struct sfs_volume_id *id, struct sfs_wrong *wrong)
+{
+	int i;
+
+	for (i = 0; i < SFS_MAX_SLOTS; i++) {
+		if (blk->slots[i].family != 0 && blk->slots[i].family != 4)
+			return bad_field(wrong, "quorum slot family",
+					 blk->slots[i].family);
+		id->slots[i].used = blk->slots[i].family != 0;
+		id->slots[i].family = blk->slots[i].family;
+		id->slots[i].port = le16_to_cpu(blk->slots[i].port);
+		memcpy(id->slots[i].addr, blk->slots[i].addr,
+		       sizeof(id->slots[i].addr));
+	}
+	return 0;
+}
+
+static int decode(const struct sfs_identity_block *blk,
+		  struct sfs_identity *ident, struct sfs_wrong *wrong)
 {
 	struct sfs_volume_id *id = &ident->id;
 	u64 unknown;
-	int i;
+	int ret;
 
 	memset(ident, 0, sizeof(*ident));
 	id->fsid = le64_to_cpu(blk->id);
@@ -137,35 +149,125 @@ static int decode(struct sfs_host *host, int dev,
 	ident->region_bytes = le64_to_cpu(blk->region_bytes);
 	ident->segment_bytes = le32_to_cpu(blk->segment_bytes);
 	memcpy(ident->hash_key, blk->hash_key, sizeof(ident->hash_key));
-	for (i = 0; i < SFS_MAX_SLOTS; i++) {
-		if (blk->slots[i].family != 0 && blk->slots[i].family != 4)
-			return bad_field(host, dev, "quorum slot family",
-					 blk->slots[i].family);
-		id->slots[i].used = blk->slots[i].family != 0;
-		id->slots[i].family = blk->slots[i].family;
-		id->slots[i].port = le16_to_cpu(blk->slots[i].port);
-		memcpy(id->slots[i].addr, blk->slots[i].addr,
-		       sizeof(id->slots[i].addr));
-	}
+	ret = decode_slots(blk, id, wrong);
+	if (ret < 0)
+		return ret;
 	unknown = (le64_to_cpu(blk->incompat) & ~SFS_INCOMPAT_KNOWN) |
 		  (le64_to_cpu(blk->ro_compat) & ~SFS_RO_COMPAT_KNOWN);
 	if (le32_to_cpu(blk->our_version) != SFS_OUR_VERSION || unknown) {
-		sfs_err(host,
-			"the %s device holds a scoutfs of format %u with features %llx that this version does not know: use a newer one",
-			dev_name[dev], le32_to_cpu(blk->our_version), unknown);
+		*wrong = (struct sfs_wrong){
+			.what = "format",
+			.found = le32_to_cpu(blk->our_version),
+			.wanted = unknown,
+		};
 		return -EPROTONOSUPPORT;
 	}
 	if (blk->hdr_fsid != blk->id)
-		return bad_field(host, dev, "fsid", le64_to_cpu(blk->hdr_fsid));
-	return check_sizes(host, dev, ident);
+		return bad_field(wrong, "fsid", le64_to_cpu(blk->hdr_fsid));
+	return check_sizes(ident, wrong);
+}
+
+int sfs_identity_parse(const struct sfs_identity_block *blk,
+		       struct sfs_wrong *ret_wrong,
+		       struct sfs_identity *ret_ident)
+{
+	struct sfs_identity ident;
+	u32 crc;
+	int ret;
+
+	if (le32_to_cpu(blk->magic) != SFS_IDENTITY_MAGIC) {
+		bad_field(ret_wrong, "magic", le32_to_cpu(blk->magic));
+		return -ENODATA;
+	}
+	if (le64_to_cpu(blk->fmt_vers) != SFS_FMT_VERS) {
+		bad_field(ret_wrong, "format version",
+			  le64_to_cpu(blk->fmt_vers));
+		return -EPROTONOSUPPORT;
+	}
+	crc = crc32c(~0U, (u8 *)blk + 4, sizeof(*blk) - 4);
+	if (le32_to_cpu(blk->crc) != crc)
+		return bad_field(ret_wrong, "crc", le32_to_cpu(blk->crc));
+	ret = decode(blk, &ident, ret_wrong);
+	if (ret == 0)
+		*ret_ident = ident;
+	return ret;
+}
+
+static void uuid_to_text(const u8 *uuid, char *buf, u32 size)
+{
+	u32 at = 0;
+	int i;
+
+	for (i = 0; i < 16; i++)
+		at += scnprintf(buf + at, size - at, "%02x%s", uuid[i],
+				i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+}
+
+static void slot_to_text(const struct sfs_volume_id *id, u32 nr, char *buf,
+			 u32 size)
+{
+	const struct sfs_quorum_slot *slot = &id->slots[nr];
+
+	scnprintf(buf, size, "quorum slot %u %u.%u.%u.%u:%u", nr,
+		  slot->addr[0], slot->addr[1], slot->addr[2], slot->addr[3],
+		  slot->port);
+}
+
+/* The line after that of slot @nr - 1. */
+static u32 next_slot(const struct sfs_volume_id *id, u32 nr)
+{
+	while (nr < SFS_MAX_SLOTS && !id->slots[nr].used)
+		nr++;
+	return nr < SFS_MAX_SLOTS ? nr + 1 : 0;
+}
+
+u32 sfs_identity_to_text(const struct sfs_identity *ident, u32 nr, char *buf,
+			 u32 size)
+{
+	const struct sfs_volume_id *id = &ident->id;
+	char uuid[40];
+
+	if (nr > 0) {
+		slot_to_text(id, nr - 1, buf, size);
+		return next_slot(id, nr);
+	}
+	uuid_to_text(id->uuid, uuid, sizeof(uuid));
+	scnprintf(buf, size,
+		  "volume fsid %016llx uuid %s interface version %u metadata bytes %llu data bytes %llu server region bytes %llu segment bytes %u segments %llu data allocation zone %llu quorum version %llu",
+		  id->fsid, uuid, id->interface_version, id->meta_bytes,
+		  id->data_bytes, ident->region_bytes, ident->segment_bytes,
+		  sfs_identity_nr_segs(ident), id->data_alloc_zone_blocks,
+		  id->quorum_version);
+	return next_slot(id, 0);
+}
+
+static void log_wrong(struct sfs_host *host, int dev, int err,
+		      const struct sfs_identity_block *blk,
+		      const struct sfs_wrong *wrong)
+{
+	if (err == -ENODATA)
+		sfs_err(host,
+			"no scoutfs on the %s device: make one with mkfs.scoutfs",
+			dev_name[dev]);
+	else if (err == -EUCLEAN)
+		sfs_err(host,
+			"identity block of the %s device is damaged: %s is %llu",
+			dev_name[dev], wrong->what, wrong->found);
+	else if (le64_to_cpu(blk->fmt_vers) != SFS_FMT_VERS)
+		sfs_err(host,
+			"the %s device holds a scoutfs of format version %llu, made by another implementation",
+			dev_name[dev], wrong->found);
+	else
+		sfs_err(host,
+			"the %s device holds a scoutfs of format %llu with features %llx that this version does not know: use a newer one",
+			dev_name[dev], wrong->found, wrong->wanted);
 }
 
 int sfs_identity_read(struct sfs_host *host, int dev,
 		      struct sfs_identity *ret_ident)
 {
 	struct sfs_identity_block *blk;
-	struct sfs_identity ident;
-	u32 crc;
+	struct sfs_wrong wrong;
 	int ret;
 
 	blk = sfs_port_buf_alloc(sizeof(*blk));
@@ -175,31 +277,11 @@ int sfs_identity_read(struct sfs_host *host, int dev,
 	if (ret < 0) {
 		sfs_err(host, "can not read the %s device: error %d",
 			dev_name[dev], ret);
-		goto out;
+	} else {
+		ret = sfs_identity_parse(blk, &wrong, ret_ident);
+		if (ret < 0)
+			log_wrong(host, dev, ret, blk, &wrong);
 	}
-	if (le32_to_cpu(blk->magic) != SFS_IDENTITY_MAGIC) {
-		sfs_err(host,
-			"no scoutfs on the %s device: make one with mkfs.scoutfs",
-			dev_name[dev]);
-		ret = -ENODATA;
-		goto out;
-	}
-	if (le64_to_cpu(blk->fmt_vers) != SFS_FMT_VERS) {
-		sfs_err(host,
-			"the %s device holds a scoutfs of format version %llu, made by another implementation",
-			dev_name[dev], le64_to_cpu(blk->fmt_vers));
-		ret = -EPROTONOSUPPORT;
-		goto out;
-	}
-	crc = crc32c(~0U, (u8 *)blk + 4, sizeof(*blk) - 4);
-	if (le32_to_cpu(blk->crc) != crc) {
-		ret = bad_field(host, dev, "crc", le32_to_cpu(blk->crc));
-		goto out;
-	}
-	ret = decode(host, dev, blk, &ident);
-	if (ret == 0)
-		*ret_ident = ident;
-out:
 	sfs_port_buf_free(blk, sizeof(*blk));
 	return ret;
 }

@@ -2,7 +2,7 @@
 #ifndef SFS_BASE_IDENTITY_H
 #define SFS_BASE_IDENTITY_H
 
-#include "base/disk_format.h"
+#include "base/block.h"
 #include "api.h"
 
 /* Everything the identity block says, what api.h does not show included. */
@@ -21,6 +21,19 @@ void sfs_identity_geometry(u64 meta_bytes, u64 *ret_region_bytes,
 u64 sfs_identity_seg_start(const struct sfs_identity *ident);
 u64 sfs_identity_nr_segs(const struct sfs_identity *ident);
 
+/*
+ * What a block says of the volume: 0, -ENODATA, -EPROTONOSUPPORT or -EUCLEAN,
+ * all with the field that is wrong.
+ */
+int sfs_identity_parse(const struct sfs_identity_block *blk,
+		       struct sfs_wrong *ret_wrong,
+		       struct sfs_identity *ret_ident);
+/*
+ * Line @nr of what it says, from 0 on; returns the number of the next line, 0
+ * after the last one.
+ */
+u32 sfs_identity_to_text(const struct sfs_identity *ident, u32 nr, char *buf,
+			 u32 size);
 /* As sfs_read_identity() of api.h. */
 int sfs_identity_read(struct sfs_host *host, int dev,
 		      struct sfs_identity *ret_ident);

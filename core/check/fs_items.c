@@ -99,19 +99,15 @@ static void bad_line(struct sfs_items_check *ck)
 	ck->report(ck->arg, ck->line);
 }
 
-/* Room for one more, zeroed; NULL when there is no memory. */
-static void *fact_add(struct sfs_items_check *ck, struct sfs_facts *f,
-		      size_t size)
+void *sfs_fact_add(struct sfs_facts *f, size_t size)
 {
 	size_t cap = f->cap ? f->cap * 2 : 64;
 	void *mem;
 
 	if (f->nr == f->cap) {
 		mem = kvmalloc(cap * size, GFP_NOFS);
-		if (!mem) {
-			ck->err = -ENOMEM;
+		if (!mem)
 			return NULL;
-		}
 		if (f->nr)
 			memcpy(mem, f->mem, f->nr * size);
 		kvfree(f->mem);
@@ -121,6 +117,16 @@ static void *fact_add(struct sfs_items_check *ck, struct sfs_facts *f,
 	mem = (u8 *)f->mem + f->nr++ * size;
 	memset(mem, 0, size);
 	return mem;
+}
+
+static void *fact_add(struct sfs_items_check *ck, struct sfs_facts *f,
+		      size_t size)
+{
+	void *fact = sfs_fact_add(f, size);
+
+	if (!fact)
+		ck->err = -ENOMEM;
+	return fact;
 }
 
 void sfs_items_check_init(struct sfs_items_check *ck,

@@ -12,6 +12,9 @@ struct sfs_facts {
 	size_t cap;
 };
 
+/* Room for one more, zeroed; NULL when there is no memory. */
+void *sfs_fact_add(struct sfs_facts *f, size_t size);
+
 /* A piece of the data device that a file has. */
 struct sfs_extent_fact {
 	u64 phys;

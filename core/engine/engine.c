@@ -28,6 +28,7 @@ int sfs_engine_init(struct sfs_engine *eng, struct sfs_host *host, u64 fsid,
 		    u64 cache_bytes)
 {
 	struct sfs_manifest *man;
+	struct sfs_cache *cache;
 	int ret;
 
 	memset(eng, 0, sizeof(*eng));
@@ -36,19 +37,22 @@ int sfs_engine_init(struct sfs_engine *eng, struct sfs_host *host, u64 fsid,
 	INIT_LIST_HEAD(&eng->manifests);
 	eng->rd.host = host;
 	eng->rd.fsid = fsid;
-	eng->rd.cache = sfs_cache_create(host, cache_bytes);
-	if (IS_ERR(eng->rd.cache))
-		return PTR_ERR(eng->rd.cache);
+	cache = sfs_cache_create(host, cache_bytes);
+	if (IS_ERR(cache))
+		return PTR_ERR(cache);
 	man = sfs_manifest_create();
 	if (!man) {
-		sfs_cache_destroy(eng->rd.cache);
+		sfs_cache_destroy(cache);
 		return -ENOMEM;
 	}
 	sfs_engine_adopt(eng, man);
 	ret = sfs_engine_swap(eng, NULL, 0, man);
 	sfs_manifest_put(eng, man);
+	/* without a cache there is nothing for sfs_engine_exit() to do */
 	if (ret < 0)
-		sfs_cache_destroy(eng->rd.cache);
+		sfs_cache_destroy(cache);
+	else
+		eng->rd.cache = cache;
 	return ret;
 }
 

@@ -80,7 +80,8 @@ void sfs_itemblock_add(struct sfs_itemblock_writer *wr,
 	p = sfs_varint_put(p, sfs_zigzag((s64)(seq - wr->base_seq)));
 	if (kind == SFS_ITEM_VALUE) {
 		p = sfs_varint_put(p, val_len);
-		memcpy(p, val, val_len);
+		if (val_len)
+			memcpy(p, val, val_len);
 		p += val_len;
 	}
 	memcpy(wr->last, bytes, SFS_KEY_BYTES);
@@ -150,18 +151,13 @@ static void cursor_init(struct sfs_itemblock_cursor *cur, const void *buf)
 	cur->end = blk->data + le32_to_cpu(blk->data_len);
 }
 
-static int bad(struct sfs_host *host, const struct sfs_block_id *id,
-	       const char *what, u64 value)
+static bool bad(struct sfs_wrong *wrong, const char *what, u64 value)
 {
-	sfs_err(host,
-		"damaged %s at byte %llu of the metadata device (owner %llu, number %u): %s (%llu)",
-		sfs_block_kind(id->magic), id->addr, id->owner, id->nr, what,
-		value);
-	return -EIO;
+	*wrong = (struct sfs_wrong){ .what = what, .found = value };
+	return true;
 }
 
-int sfs_itemblock_check(struct sfs_host *host, const void *buf,
-			const struct sfs_block_id *id)
+bool sfs_itemblock_wrong(const void *buf, struct sfs_wrong *ret_wrong)
 {
 	const struct sfs_itemblock *blk = buf;
 	u32 len = le32_to_cpu(blk->hdr.len);
@@ -175,9 +171,9 @@ int sfs_itemblock_check(struct sfs_host *host, const void *buf,
 
 	if (len < sizeof(*blk) ||
 	    (u64)sizeof(*blk) + data_len + 2 * restarts != len)
-		return bad(host, id, "lengths do not add up", data_len);
+		return bad(ret_wrong, "lengths do not add up", data_len);
 	if (nr == 0 || restarts != DIV_ROUND_UP(nr, SFS_RESTART_EVERY))
-		return bad(host, id, "wrong number of items", nr);
+		return bad(ret_wrong, "wrong number of items", nr);
 	cursor_init(&cur, buf);
 	p = blk->data;
 	for (i = 0; i < nr; i++) {
@@ -185,19 +181,33 @@ int sfs_itemblock_check(struct sfs_host *host, const void *buf,
 		    (p >= cur.end || (*p & SHARED_MASK) != 0 ||
 		     restart_offset(blk, i / SFS_RESTART_EVERY) !=
 			     p - blk->data))
-			return bad(host, id, "wrong restart point at item", i);
+			return bad(ret_wrong, "wrong restart point at item", i);
 		p = parse_entry(&cur, p);
 		if (!p)
-			return bad(host, id, "malformed item", i);
+			return bad(ret_wrong, "malformed item", i);
 		if (cur.kind != SFS_ITEM_VALUE && cur.kind != SFS_ITEM_DELETION)
-			return bad(host, id, "unknown kind of item", cur.kind);
+			return bad(ret_wrong, "unknown kind of item", cur.kind);
 		if (i > 0 && memcmp(last, cur.bytes, SFS_KEY_BYTES) >= 0)
-			return bad(host, id, "keys out of order at item", i);
+			return bad(ret_wrong, "keys out of order at item", i);
 		memcpy(last, cur.bytes, SFS_KEY_BYTES);
 	}
 	if (p != cur.end)
-		return bad(host, id, "bytes after the last item", cur.end - p);
-	return 0;
+		return bad(ret_wrong, "bytes after the last item", cur.end - p);
+	return false;
+}
+
+int sfs_itemblock_check(struct sfs_host *host, const void *buf,
+			const struct sfs_block_id *id)
+{
+	struct sfs_wrong wrong;
+
+	if (!sfs_itemblock_wrong(buf, &wrong))
+		return 0;
+	sfs_err(host,
+		"damaged %s at byte %llu of the metadata device (owner %llu, number %u): %s (%llu)",
+		sfs_block_kind(id->magic), id->addr, id->owner, id->nr,
+		wrong.what, wrong.found);
+	return -EIO;
 }
 
 bool sfs_itemblock_next(struct sfs_itemblock_cursor *cur)

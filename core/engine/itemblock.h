@@ -45,7 +45,9 @@ void sfs_itemblock_add(struct sfs_itemblock_writer *wr,
 /* Completes all but the header; returns the length to seal. */
 u32 sfs_itemblock_end(struct sfs_itemblock_writer *wr);
 
-/* Every field of a block whose header was verified; -EIO with a line. */
+/* Every field of a block whose header was verified. */
+bool sfs_itemblock_wrong(const void *buf, struct sfs_wrong *ret_wrong);
+/* The same; -EIO with a line. */
 int sfs_itemblock_check(struct sfs_host *host, const void *buf,
 			const struct sfs_block_id *id);
 

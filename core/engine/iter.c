@@ -231,13 +231,24 @@ static int start(struct sfs_iter *it)
 static int advance(struct sfs_iter *it)
 {
 	struct sfs_cursor *cur;
+	bool disordered = false;
+	bool newest = true;
+	u64 seq = 0;
 	int ret = 0;
 	u32 i;
 
 	for (i = 0; i < it->nr_cursors && ret == 0; i++) {
 		cur = &it->cursors[i];
-		if (cur->valid && sfs_key_equal(&cur->key, &it->key))
-			ret = cursor_advance(it, cur);
+		if (!cur->valid || !sfs_key_equal(&cur->key, &it->key))
+			continue;
+		disordered |= !newest && cur->seq >= seq;
+		newest = false;
+		seq = cur->seq;
+		ret = cursor_advance(it, cur);
+	}
+	if (disordered) {
+		it->disordered = it->key;
+		it->nr_disordered++;
 	}
 	return ret;
 }

@@ -36,6 +36,12 @@ struct sfs_iter {
 	u8 keep_deletions;		/* I: deletion marks are items, too */
 	u8 started;
 	s32 err;			/* O: first error, returned ever after */
+	/*
+	 * O: keys whose versions did not fall in sequence from newer to older
+	 * sources, as far as the walk has gone beyond them; and the last one.
+	 */
+	u64 nr_disordered;
+	struct sfs_key disordered;
 };
 
 /* 1 an item, 0 the end, or a negative errno, which it then goes on returning. */

@@ -27,6 +27,7 @@
 #include <linux/string.h>
 #include "base/block.h"
 #include "base/log.h"
+#include "base/triggers.h"
 #include "base/varint.h"
 
 /* A record is not begun with less room than this in its segment. */
@@ -135,7 +136,8 @@ static int place_after(struct sfs_log *log, u32 stored, u64 *ret_segment,
 	int ret;
 
 	SFS_ASSERT_CMP(addr, <=, segment_end(log));
-	if (segment_end(log) - addr >= MIN_ROOM) {
+	if (segment_end(log) - addr >= MIN_ROOM &&
+	    !sfs_port_trigger(log->host, SFS_TRIGGER_LOG_SEGMENT)) {
 		*ret_segment = log->next.segment;
 		*ret_addr = addr;
 		return 0;
@@ -178,6 +180,9 @@ static int append_record(struct sfs_log *log, const u8 *changes, u32 len,
 			   SFS_IO_FUA);
 	if (ret < 0)
 		return ret;
+	/* what is left of a segment counts as written */
+	if (next_segment != log->next.segment)
+		stored += segment_end(log) - (id.addr + stored);
 	log->next.segment = next_segment;
 	log->next.addr = next_addr;
 	log->next.pos++;
@@ -276,7 +281,8 @@ u8 *sfs_log_put_change(u8 *p, const struct sfs_key *key, u8 kind,
 	p += SFS_KEY_BYTES;
 	if (kind == SFS_ITEM_VALUE) {
 		p = sfs_varint_put(p, len);
-		memcpy(p, val, len);
+		if (len)
+			memcpy(p, val, len);
 		p += len;
 	}
 	return p;

@@ -110,17 +110,14 @@ u32 sfs_slice_encode(const struct sfs_slice *slice, void *buf)
 	return struct_size(disk, pieces, run->nr_pieces);
 }
 
-static int bad_slice(struct sfs_host *host, const struct sfs_disk_slice *disk,
-		     const char *field, u64 value)
+static int bad_slice(struct sfs_wrong *wrong, const char *field, u64 value)
 {
-	sfs_err(host, "damaged manifest entry: slice %llu of run %llu: %s is %llu",
-		le64_to_cpu(disk->id), le64_to_cpu(disk->run_id), field, value);
+	*wrong = (struct sfs_wrong){ .what = field, .found = value };
 	return -EIO;
 }
 
-static int decode_pieces(struct sfs_host *host,
-			 const struct sfs_disk_slice *disk, u64 meta_bytes,
-			 struct sfs_run *run)
+static int decode_pieces(const struct sfs_disk_slice *disk, u64 meta_bytes,
+			 struct sfs_run *run, struct sfs_wrong *wrong)
 {
 	u64 addr;
 	u64 len;
@@ -131,10 +128,10 @@ static int decode_pieces(struct sfs_host *host,
 		len = le64_to_cpu(disk->pieces[i].len);
 		if (!IS_ALIGNED(addr, SFS_UNIT) || addr < SFS_META_REGION ||
 		    addr >= meta_bytes)
-			return bad_slice(host, disk, "address of a piece", addr);
+			return bad_slice(wrong, "address of a piece", addr);
 		if (!IS_ALIGNED(len, SFS_UNIT) || len == 0 ||
 		    len > meta_bytes - addr)
-			return bad_slice(host, disk, "length of a piece", len);
+			return bad_slice(wrong, "length of a piece", len);
 		run->pieces[i] = (struct sfs_piece){ addr, len };
 	}
 	return 0;
@@ -153,45 +150,42 @@ static void decode_run(const struct sfs_disk_slice *disk, struct sfs_run *run)
 	sfs_key_decode(&run->last, disk->last);
 }
 
-static int check_fields(struct sfs_host *host,
-			const struct sfs_disk_slice *disk, u32 len)
+static int check_fields(const struct sfs_disk_slice *disk, u32 len,
+			struct sfs_wrong *wrong)
 {
 	u16 pieces = le16_to_cpu(disk->nr_pieces);
 
 	if (pieces == 0 || pieces > SFS_RUN_MAX_PIECES ||
 	    struct_size(disk, pieces, pieces) != len)
-		return bad_slice(host, disk, "number of pieces", pieces);
+		return bad_slice(wrong, "number of pieces", pieces);
 	if (disk->level >= SFS_MAX_LEVELS)
-		return bad_slice(host, disk, "level", disk->level);
+		return bad_slice(wrong, "level", disk->level);
 	if (memcmp(disk->first, disk->last, SFS_KEY_BYTES) > 0)
-		return bad_slice(host, disk, "key range at zone",
-				 disk->first[0]);
+		return bad_slice(wrong, "key range at zone", disk->first[0]);
 	if (le64_to_cpu(disk->deletions) > le64_to_cpu(disk->items))
-		return bad_slice(host, disk, "number of deletions",
+		return bad_slice(wrong, "number of deletions",
 				 le64_to_cpu(disk->deletions));
 	return 0;
 }
 
-int sfs_slice_decode(struct sfs_host *host, const void *buf, u32 len,
-		     u64 meta_bytes, struct sfs_slice **ret_slice)
+int sfs_slice_parse(const void *buf, u32 len, u64 meta_bytes,
+		    struct sfs_wrong *ret_wrong, struct sfs_slice **ret_slice)
 {
 	const struct sfs_disk_slice *disk = buf;
 	struct sfs_slice *slice;
 	struct sfs_run *run;
 	int ret;
 
-	if (len < sizeof(*disk)) {
-		sfs_err(host, "damaged manifest entry: %u bytes", len);
-		return -EIO;
-	}
-	ret = check_fields(host, disk, len);
+	if (len < sizeof(*disk))
+		return bad_slice(ret_wrong, "length", len);
+	ret = check_fields(disk, len, ret_wrong);
 	if (ret < 0)
 		return ret;
 	run = sfs_run_alloc(le16_to_cpu(disk->nr_pieces));
 	if (!run)
 		return -ENOMEM;
 	decode_run(disk, run);
-	ret = decode_pieces(host, disk, meta_bytes, run);
+	ret = decode_pieces(disk, meta_bytes, run, ret_wrong);
 	if (ret < 0)
 		goto out;
 	ret = -ENOMEM;
@@ -205,6 +199,24 @@ int sfs_slice_decode(struct sfs_host *host, const void *buf, u32 len,
 	ret = 0;
 out:
 	sfs_run_put(run);
+	return ret;
+}
+
+int sfs_slice_decode(struct sfs_host *host, const void *buf, u32 len,
+		     u64 meta_bytes, struct sfs_slice **ret_slice)
+{
+	const struct sfs_disk_slice *disk = buf;
+	bool whole = len >= sizeof(*disk);
+	struct sfs_wrong wrong;
+	int ret;
+
+	ret = sfs_slice_parse(buf, len, meta_bytes, &wrong, ret_slice);
+	if (ret == -EIO)
+		sfs_err(host,
+			"damaged manifest entry: slice %llu of run %llu: %s is %llu",
+			whole ? le64_to_cpu(disk->id) : 0,
+			whole ? le64_to_cpu(disk->run_id) : 0, wrong.what,
+			wrong.found);
 	return ret;
 }
 

@@ -99,7 +99,12 @@ bool sfs_slice_overlaps(const struct sfs_slice *slice,
 
 /* @buf has SFS_DISK_SLICE_MAX bytes; returns the length. */
 u32 sfs_slice_encode(const struct sfs_slice *slice, void *buf);
-/* Validates every field; -EIO with a line.  @meta_bytes bounds addresses. */
+/*
+ * Validates every field; -EIO, the first says what is wrong, the second logs
+ * it.  @meta_bytes bounds addresses.
+ */
+int sfs_slice_parse(const void *buf, u32 len, u64 meta_bytes,
+		    struct sfs_wrong *ret_wrong, struct sfs_slice **ret_slice);
 int sfs_slice_decode(struct sfs_host *host, const void *buf, u32 len,
 		     u64 meta_bytes, struct sfs_slice **ret_slice);
 int sfs_slice_to_text(const struct sfs_slice *slice, char *buf, u32 size);

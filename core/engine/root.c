@@ -19,10 +19,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/block.h"
 #include "base/log.h"
 
-static const u64 root_addr[2] = { SFS_META_ROOT_A, SFS_META_ROOT_B };
+const u64 sfs_root_addr[2] = { SFS_META_ROOT_A, SFS_META_ROOT_B };
 
 void sfs_root_free(struct sfs_root *root)
 {
@@ -35,18 +34,14 @@ void sfs_root_free(struct sfs_root *root)
 	root->nr_slices = 0;
 }
 
-static int bad_root(struct sfs_host *host, u64 addr, const char *field,
-		    u64 value)
+static int bad_root(struct sfs_wrong *wrong, const char *field, u64 value)
 {
-	sfs_err(host,
-		"damaged root at byte %llu of the metadata device: %s is %llu",
-		addr, field, value);
+	*wrong = (struct sfs_wrong){ .what = field, .found = value };
 	return -EIO;
 }
 
-static int decode_slices(struct sfs_host *host, u64 addr, u64 meta_bytes,
-			 const struct sfs_root_block *blk, u32 nr,
-			 struct sfs_root *root)
+static int decode_slices(u64 meta_bytes, const struct sfs_root_block *blk,
+			 u32 nr, struct sfs_root *root, struct sfs_wrong *wrong)
 {
 	const u8 *p = blk->slices;
 	const u8 *end = (const u8 *)blk + le32_to_cpu(blk->hdr.len);
@@ -56,37 +51,35 @@ static int decode_slices(struct sfs_host *host, u64 addr, u64 meta_bytes,
 
 	for (i = 0; i < nr; i++) {
 		if (end - p < sizeof(len))
-			return bad_root(host, addr, "end before slice", i);
+			return bad_root(wrong, "end before slice", i);
 		memcpy(&len, p, sizeof(len));
 		p += sizeof(len);
 		if (le32_to_cpu(len) > end - p)
-			return bad_root(host, addr, "length of a slice",
+			return bad_root(wrong, "length of a slice",
 					le32_to_cpu(len));
-		ret = sfs_slice_decode(host, p, le32_to_cpu(len), meta_bytes,
-				       &root->slices[i]);
+		ret = sfs_slice_parse(p, le32_to_cpu(len), meta_bytes, wrong,
+				      &root->slices[i]);
 		if (ret < 0)
 			return ret;
 		root->nr_slices++;
 		p += le32_to_cpu(len);
 	}
 	if (p != end)
-		return bad_root(host, addr, "bytes after the last slice",
-				end - p);
+		return bad_root(wrong, "bytes after the last slice", end - p);
 	return 0;
 }
 
-static int decode(struct sfs_host *host, u64 addr, u64 meta_bytes,
-		  const struct sfs_root_block *blk, struct sfs_root *root)
+static int decode(u64 meta_bytes, const struct sfs_root_block *blk,
+		  struct sfs_root *root, struct sfs_wrong *wrong)
 {
 	u32 nr = le32_to_cpu(blk->nr_slices);
 	int ret;
 
 	memset(root, 0, sizeof(*root));
 	if (le32_to_cpu(blk->hdr.len) < sizeof(*blk))
-		return bad_root(host, addr, "length",
-				le32_to_cpu(blk->hdr.len));
+		return bad_root(wrong, "length", le32_to_cpu(blk->hdr.len));
 	if (nr > SFS_ROOT_BYTES / sizeof(struct sfs_disk_slice))
-		return bad_root(host, addr, "number of slices", nr);
+		return bad_root(wrong, "number of slices", nr);
 	root->generation = le64_to_cpu(blk->hdr.owner);
 	root->term = le64_to_cpu(blk->term);
 	root->version = le64_to_cpu(blk->version);
@@ -98,35 +91,50 @@ static int decode(struct sfs_host *host, u64 addr, u64 meta_bytes,
 	root->slices = kvcalloc(nr + 1, sizeof(*root->slices), GFP_NOFS);
 	if (!root->slices)
 		return -ENOMEM;
-	ret = decode_slices(host, addr, meta_bytes, blk, nr, root);
+	ret = decode_slices(meta_bytes, blk, nr, root, wrong);
 	if (ret < 0)
 		sfs_root_free(root);
 	return ret;
 }
 
 /* The generation is not known beforehand: it is whatever the block says. */
-static int read_one(struct sfs_host *host, const struct sfs_identity *ident,
-		    u64 addr, void *buf, struct sfs_root *root)
+int sfs_root_read_copy(struct sfs_host *host, const struct sfs_identity *ident,
+		       int nr, void *buf, struct sfs_wrong *ret_wrong,
+		       struct sfs_root *ret_root)
 {
 	struct sfs_root_block *blk = buf;
 	struct sfs_block_id id = {
 		.magic = SFS_MAGIC_ROOT,
 		.fsid = ident->id.fsid,
-		.addr = addr,
+		.addr = sfs_root_addr[nr],
 	};
 	int ret;
 
-	ret = sfs_io_read(host, SFS_DEV_META, addr, buf, SFS_ROOT_BYTES);
-	if (ret < 0) {
-		sfs_err(host, "can not read the root at byte %llu: error %d",
-			addr, ret);
-		return ret;
-	}
-	id.owner = le64_to_cpu(blk->hdr.owner);
-	ret = sfs_block_verify(host, buf, SFS_ROOT_BYTES, &id);
+	ret_wrong->what = NULL;
+	ret = sfs_io_read(host, SFS_DEV_META, id.addr, buf, SFS_ROOT_BYTES);
 	if (ret < 0)
 		return ret;
-	return decode(host, addr, ident->id.meta_bytes, blk, root);
+	id.owner = le64_to_cpu(blk->hdr.owner);
+	if (sfs_block_wrong(buf, SFS_ROOT_BYTES, &id, ret_wrong))
+		return -EIO;
+	return decode(ident->id.meta_bytes, blk, ret_root, ret_wrong);
+}
+
+static int read_one(struct sfs_host *host, const struct sfs_identity *ident,
+		    int nr, void *buf, struct sfs_root *root)
+{
+	struct sfs_wrong wrong;
+	int ret;
+
+	ret = sfs_root_read_copy(host, ident, nr, buf, &wrong, root);
+	if (ret < 0 && wrong.what)
+		sfs_err(host,
+			"damaged root at byte %llu of the metadata device: %s is %llu",
+			sfs_root_addr[nr], wrong.what, wrong.found);
+	else if (ret < 0)
+		sfs_err(host, "can not read the root at byte %llu: error %d",
+			sfs_root_addr[nr], ret);
+	return ret;
 }
 
 int sfs_root_read(struct sfs_host *host, const struct sfs_identity *ident,
@@ -142,7 +150,7 @@ int sfs_root_read(struct sfs_host *host, const struct sfs_identity *ident,
 	if (!buf)
 		return -ENOMEM;
 	for (i = 0; i < 2; i++)
-		ret[i] = read_one(host, ident, root_addr[i], buf, &roots[i]);
+		ret[i] = read_one(host, ident, i, buf, &roots[i]);
 	sfs_port_buf_free(buf, SFS_ROOT_BYTES);
 	if (ret[0] < 0 && ret[1] < 0) {
 		sfs_err(host, "neither of the two roots is readable");
@@ -152,7 +160,7 @@ int sfs_root_read(struct sfs_host *host, const struct sfs_identity *ident,
 		pick = ret[0] < 0;
 		sfs_warn(host,
 			 "the root at byte %llu is not readable, its twin at %llu is used",
-			 root_addr[!pick], root_addr[pick]);
+			 sfs_root_addr[!pick], sfs_root_addr[pick]);
 	} else {
 		pick = roots[1].generation > roots[0].generation;
 		sfs_root_free(&roots[!pick]);
@@ -208,7 +216,7 @@ int sfs_root_write(struct sfs_host *host, u64 fsid, const struct sfs_root *root)
 		return -ENOMEM;
 	ret = encode(root, buf, &len);
 	for (i = 0; i < 2 && ret == 0; i++) {
-		id.addr = root_addr[i ^ root->first_copy];
+		id.addr = sfs_root_addr[i ^ root->first_copy];
 		sfs_block_seal(buf, len, &id);
 		ret = sfs_io_write(host, SFS_DEV_META, id.addr, buf,
 				   SFS_ROOT_BYTES, SFS_IO_FUA);

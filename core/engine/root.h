@@ -2,6 +2,7 @@
 #ifndef SFS_ENGINE_ROOT_H
 #define SFS_ENGINE_ROOT_H
 
+#include "base/block.h"
 #include "base/identity.h"
 #include "engine/log.h"
 #include "engine/manifest.h"
@@ -18,6 +19,16 @@ struct sfs_root {
 	struct sfs_slice **slices;	/* referenced; freed by sfs_root_free() */
 };
 
+/* Bytes on the metadata device. */
+extern const u64 sfs_root_addr[2];
+
+/*
+ * One copy, whatever the other is like; @buf has SFS_ROOT_BYTES bytes.  On
+ * failure @ret_wrong->what is NULL if the device could not be read.
+ */
+int sfs_root_read_copy(struct sfs_host *host, const struct sfs_identity *ident,
+		       int nr, void *buf, struct sfs_wrong *ret_wrong,
+		       struct sfs_root *ret_root);
 /*
  * The newest root that is readable.  -EIO with lines when none is; a warning
  * when one of the two copies is not.

@@ -17,6 +17,9 @@
  * the last transaction of the frozen generation is durable in the log.
  * When there are four runs in level 0, the checkpoint merges them with level 1.
  *
+ * Sequences of items have the term in their upper half, so they rise from one
+ * run to the next across terms, too.
+ *
  * Opening reads root and log, begins a new term with a fresh log segment and
  * checkpoints at once: from that root write on, the old term's log is history.
  *
@@ -36,6 +39,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/log.h"
+#include "base/triggers.h"
 #include "engine/root.h"
 #include "engine/run_write.h"
 
@@ -58,6 +62,8 @@ struct sfs_store {
 	struct sfs_region region;
 	struct sfs_log log;
 	struct sfs_log old_log;		/* O: of the term before, at open */
+	struct sfs_log_place replayed_from;	/* I */
+	u64 replayed;			/* I: records */
 	bool readonly;			/* I */
 	u64 term;			/* I */
 	struct workqueue_struct *wq;	/* I */
@@ -97,6 +103,11 @@ u64 sfs_store_term(const struct sfs_store *store)
 u64 sfs_store_region_used(struct sfs_store *store)
 {
 	return (u64)store->region.nr_used * store->region.unit_bytes;
+}
+
+u32 sfs_store_region_unit(const struct sfs_store *store)
+{
+	return store->region.unit_bytes;
 }
 
 int sfs_store_error(struct sfs_store *store)
@@ -144,6 +155,8 @@ static bool wants_checkpoint(struct sfs_store *store)
 	spin_lock(&store->active->lock);
 	mem = store->active->mem_bytes;
 	spin_unlock(&store->active->lock);
+	if (sfs_port_trigger(store->host, SFS_TRIGGER_CHECKPOINT))
+		return true;
 	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
 	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
 			     64ULL << 20);
@@ -881,7 +894,6 @@ static struct sfs_store *store_alloc(struct sfs_host *host,
 /* Root and log into memory; nothing is written. */
 static int load(struct sfs_store *store, struct sfs_root *root)
 {
-	u64 records;
 	int ret;
 
 	ret = sfs_root_read(store->host, &store->ident, root);
@@ -891,12 +903,15 @@ static int load(struct sfs_store *store, struct sfs_root *root)
 	store->root_copy = root->first_copy;
 	store->version = root->version;
 	store->term = root->term;
+	store->replayed_from = root->log;
+	/* above what this term's runs have, below what the next one will have */
+	store->seq = root->term << 32 | 1ULL << 31;
 	ret = mark_runs(store, root);
 	if (ret == 0)
 		ret = load_manifest(store, root);
 	if (ret == 0)
 		ret = sfs_log_replay(&store->old_log, root->term, &root->log,
-				     replay_change, store, &records);
+				     replay_change, store, &store->replayed);
 	sfs_root_free(root);
 	return ret;
 }
@@ -935,6 +950,7 @@ int sfs_store_open(struct sfs_host *host, const struct sfs_identity *ident,
 	ret = load(store, &root);
 	if (ret == 0) {
 		store->term = root.term + 1;
+		store->seq = store->term << 32;
 		ret = sfs_log_start(&store->log, store->term);
 	}
 	if (ret == 0)
@@ -976,6 +992,28 @@ int sfs_store_format(struct sfs_host *host, const struct sfs_identity *ident)
 
 /* ---- printing -------------------------------------------------------------- */
 
+void sfs_store_log(struct sfs_store *store, struct sfs_log_place *ret_from,
+		   u64 *ret_records)
+{
+	*ret_from = store->replayed_from;
+	*ret_records = store->replayed;
+}
+
+int sfs_store_log_segments(struct sfs_store *store,
+			   int (*fn)(void *arg, u64 addr, u64 bytes),
+			   void *arg)
+{
+	struct sfs_log_segment *seg;
+	int ret = 0;
+
+	list_for_each_entry(seg, &store->old_log.segments, head) {
+		ret = fn(arg, seg->addr, seg->bytes);
+		if (ret < 0)
+			break;
+	}
+	return ret;
+}
+
 void sfs_store_print(struct sfs_store *store,
 		     void (*line)(void *arg, const char *text), void *arg)
 {
@@ -991,6 +1029,11 @@ void sfs_store_print(struct sfs_store *store,
 	scnprintf(buf, 512,
 		  "root generation %llu term %llu manifest version %llu",
 		  store->generation, store->term, man->version);
+	line(arg, buf);
+	scnprintf(buf, 512,
+		  "log from byte %llu in segment %llu position %llu, %llu records",
+		  store->replayed_from.addr, store->replayed_from.segment,
+		  store->replayed_from.pos, store->replayed);
 	line(arg, buf);
 	scnprintf(buf, 512, "server region units %u of %u bytes, %u used",
 		  store->region.nr_units, store->region.unit_bytes,

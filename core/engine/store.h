@@ -4,6 +4,7 @@
 
 #include "base/identity.h"
 #include "engine/engine.h"
+#include "engine/log.h"
 
 struct sfs_store;
 
@@ -67,6 +68,16 @@ void sfs_store_unlock(struct sfs_store *store);
 
 /* Room in the region, in bytes, for check and statfs. */
 u64 sfs_store_region_used(struct sfs_store *store);
+/* Bytes that are given out at a time. */
+u32 sfs_store_region_unit(const struct sfs_store *store);
+
+/* Where the log that was replayed begins, how many records it has. */
+void sfs_store_log(struct sfs_store *store, struct sfs_log_place *ret_from,
+		   u64 *ret_records);
+/* The segments of the log that was replayed, oldest first; stops at an error. */
+int sfs_store_log_segments(struct sfs_store *store,
+			   int (*fn)(void *arg, u64 addr, u64 bytes),
+			   void *arg);
 
 /* Everything about roots and log, as lines. */
 void sfs_store_print(struct sfs_store *store,

@@ -475,7 +475,12 @@ static void name_to_text(const char *name, u32 len, char *buf, u32 size)
 static int inode_to_text(const struct sfs_inode *si, char *buf, u32 size)
 {
 	return scnprintf(buf, size,
-		"inode %llu mode %o nlink %u uid %u gid %u size %llu meta_seq %llu data_seq %llu data_version %llu online_blocks %llu offline_blocks %llu flags %x rdev %u next_pos %llu next_xattr_id %llu project %llu crtime %lld.%09u ctime %lld.%09u mtime %lld.%09u atime %lld.%09u",
+		"inode %llu mode %o nlink %u uid %u gid %u size %llu"
+		" meta_seq %llu data_seq %llu data_version %llu"
+		" online_blocks %llu offline_blocks %llu flags %x rdev %u"
+		" next_pos %llu next_xattr_id %llu project %llu"
+		" crtime %lld.%09u ctime %lld.%09u"
+		" mtime %lld.%09u atime %lld.%09u",
 		(unsigned long long)si->ino, si->mode, si->nlink, si->uid,
 		si->gid, (unsigned long long)si->size,
 		(unsigned long long)si->meta_seq,

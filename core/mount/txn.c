@@ -19,6 +19,7 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include "base/log.h"
+#include "base/triggers.h"
 #include "engine/run_write.h"
 #include "mount/mount.h"
 #include "mount/publish.h"
@@ -138,7 +139,8 @@ void sfs_hold_end(struct sfs_fs *fs, struct sfs_hold *hold)
 	bool big;
 
 	sfs_memgen_uncut(hold->gen, hold->mem, hold->mem_left);
-	big = gen_bytes(hold->gen) >= fs->freeze_bytes;
+	big = gen_bytes(hold->gen) >= fs->freeze_bytes ||
+	      sfs_port_trigger(fs->host, SFS_TRIGGER_FREEZE);
 	leave(fs, hold->txn, hold->left.extents);
 	if (big)
 		sfs_publish_kick(fs, hold->txn_nr);

@@ -30,6 +30,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/log.h"
+#include "base/triggers.h"
 #include "engine/run_write.h"
 
 #define L0_TRIGGER 4
@@ -56,6 +57,7 @@ struct job {
 	u64 items_out;
 	u64 seg_addr;			/* output space */
 	u64 seg_left;
+	u32 nr_segs;
 };
 
 static u64 target_bytes(const struct sfs_server *srv)
@@ -91,6 +93,7 @@ static int job_space(void *arg, u32 len, u64 *ret_addr)
 		}
 		sfs_store_end(srv->store, &txn);
 		job->seg_left = srv->segs.bytes;
+		job->nr_segs++;
 	}
 	*ret_addr = job->seg_addr;
 	job->seg_addr += len;
@@ -273,6 +276,7 @@ static bool passes_slice(struct job *job, const struct sfs_key *key)
 static bool job_full(const struct job *job)
 {
 	return job->bytes >= job_bytes(job->srv) ||
+	       sfs_port_trigger(job->srv->host, SFS_TRIGGER_JOB_END) ||
 	       job->nr_merged == MAX_MERGED || job->nr_out >= MAX_OUTPUTS - 8 ||
 	       READ_ONCE(job->srv->stopping);
 }
@@ -390,9 +394,8 @@ static int commit_edit(struct job *job, struct sfs_edit *edit)
 	post = sfs_srv_post_alloc(edit);
 	if (!post)
 		return -ENOMEM;
-	sfs_srv_version_room(edit, &items, &bytes);
-	/* every segment that the job owns is closed */
-	items += 2 * (u32)min_t(u64, srv->segs.nr, 65536);
+	sfs_srv_version_room(srv, edit, &items, &bytes);
+	items += 2 * job->nr_segs;	/* all that the job owns is closed */
 	ret = sfs_store_begin(srv->store, &txn, items, bytes);
 	if (ret < 0)
 		goto err_post;
@@ -419,8 +422,7 @@ static void abandon(struct job *job)
 	struct sfs_server *srv = job->srv;
 	struct sfs_store_txn txn;
 
-	if (sfs_store_begin(srv->store, &txn,
-			    2 * (u32)min_t(u64, srv->segs.nr, 65536), 0) < 0)
+	if (sfs_store_begin(srv->store, &txn, 2 * job->nr_segs, 0) < 0)
 		return;
 	if (sfs_segs_close_all(srv, &txn, SFS_SRV_OWNER_JOB, srv->version) < 0) {
 		sfs_store_poison(srv->store, &txn, -EIO);
@@ -513,7 +515,10 @@ static bool wants_job(struct sfs_server *srv)
 
 	sfs_store_lock(srv->store);
 	wants = !srv->compact_err && !READ_ONCE(srv->stopping) &&
-		(nr >= L0_TRIGGER || (srv->compact_forced && nr > 0));
+		(nr >= L0_TRIGGER ||
+		 (nr > 0 && (srv->compact_forced ||
+			     sfs_port_trigger(srv->host,
+					      SFS_TRIGGER_COMPACT))));
 	if (!nr)
 		srv->compact_forced = false;
 	srv->compacting = wants;

@@ -210,7 +210,7 @@ static int publish(struct sfs_session *sess, struct publish *pub,
 	post = sfs_srv_post_alloc(&edit);
 	if (!post)
 		return -ENOMEM;
-	sfs_srv_version_room(&edit, &items, &bytes);
+	sfs_srv_version_room(srv, &edit, &items, &bytes);
 	ret = sfs_store_begin(srv->store, &txn, items, bytes);
 	if (ret < 0)
 		goto err_post;

@@ -20,11 +20,13 @@
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/log.h"
+#include "server/load.h"
 
 void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
 {
@@ -60,16 +62,34 @@ u64 sfs_srv_stable(struct sfs_server *srv)
 
 /* ---- versions --------------------------------------------------------------- */
 
-void sfs_srv_version_room(const struct sfs_edit *edit, u32 *items, u32 *bytes)
+/* Segments that the pieces of a slice touch, at most. */
+static u32 slice_segs(struct sfs_server *srv, const struct sfs_slice *slice)
 {
+	u64 segs = 0;
+	u32 i;
+
+	for (i = 0; i < slice->run->nr_pieces; i++)
+		segs += div_u64(slice->run->pieces[i].len, srv->segs.bytes) + 2;
+	return (u32)segs;
+}
+
+void sfs_srv_version_room(struct sfs_server *srv, const struct sfs_edit *edit,
+			  u32 *items, u32 *bytes)
+{
+	struct sfs_manifest *man = sfs_engine_manifest(&srv->vol);
+	struct sfs_slice *slice;
 	u32 i;
 
 	*items += edit->nr_del + edit->nr_add + 1;
-	*bytes += sizeof(struct sfs_srv_state);
-	for (i = 0; i < edit->nr_add; i++)
-		*bytes += SFS_DISK_SLICE_MAX;
-	/* removed slices make their segments pending */
-	*items += edit->nr_del * 2 * SFS_RUN_MAX_PIECES;
+	*bytes += sizeof(struct sfs_srv_state) +
+		  edit->nr_add * SFS_DISK_SLICE_MAX;
+	/* segments without slices become pending */
+	for (i = 0; i < edit->nr_del; i++) {
+		slice = sfs_manifest_find(man, edit->del[i]);
+		if (slice)
+			*items += slice_segs(srv, slice);
+	}
+	sfs_manifest_put(&srv->vol, man);
 }
 
 struct sfs_srv_post *sfs_srv_post_alloc(const struct sfs_edit *edit)
@@ -241,110 +261,21 @@ int sfs_srv_commit(struct sfs_server *srv, u64 ticket)
 
 static int load_state(struct sfs_server *srv)
 {
-	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_STATE, 0, 0);
-	struct sfs_srv_state state;
+	struct sfs_srv_counters cnt;
 	int ret;
 
-	ret = sfs_engine_get(srv->items, &key, &state, sizeof(state));
-	if (ret != sizeof(state)) {
-		sfs_err(srv->host, "damaged server state: %d bytes", ret);
-		return ret < 0 && ret != -ENOENT ? ret : -EIO;
-	}
-	srv->version = le64_to_cpu(state.version);
-	srv->stable = le64_to_cpu(state.stable);
-	srv->next_seq = le64_to_cpu(state.next_seq);
-	srv->next_run = le64_to_cpu(state.next_run);
-	srv->next_slice = le64_to_cpu(state.next_slice);
-	srv->next_order = le64_to_cpu(state.next_order);
-	srv->next_ino = le64_to_cpu(state.next_ino);
-	return 0;
-}
-
-/* One slice a step: the manifest of a start is built up from single edits. */
-struct slice_list {
-	struct sfs_slice **slices;
-	u32 nr;
-	u32 cap;
-};
-
-static int list_slice(struct slice_list *list, struct sfs_slice *slice)
-{
-	struct sfs_slice **bigger;
-	u32 cap;
-
-	if (list->nr == list->cap) {
-		cap = list->cap ? 2 * list->cap : 64;
-		bigger = kvmalloc_array(cap, sizeof(*bigger), GFP_NOFS);
-		if (!bigger)
-			return -ENOMEM;
-		if (list->nr)
-			memcpy(bigger, list->slices,
-			       list->nr * sizeof(*bigger));
-		kvfree(list->slices);
-		list->slices = bigger;
-		list->cap = cap;
-	}
-	list->slices[list->nr++] = slice;
-	return 0;
-}
-
-static int read_slices(struct sfs_server *srv, struct slice_list *list)
-{
-	struct sfs_key first = SFS_SRV_KEY(SFS_SRV_SLICE, 0, 0);
-	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_SLICE, U64_MAX, U64_MAX);
-	struct sfs_slice *slice;
-	struct sfs_iter it;
-	int ret;
-
-	sfs_store_lock(srv->store);
-	sfs_iter_init(srv->items, &it, &first, &last);
-	while ((ret = sfs_iter_next(&it)) > 0) {
-		ret = sfs_slice_decode(srv->host, it.val, it.val_len,
-				       srv->ident.id.meta_bytes, &slice);
-		if (ret == 0) {
-			ret = list_slice(list, slice);
-			if (ret < 0)
-				sfs_slice_put(slice);
-		}
-		if (ret < 0)
-			break;
-	}
-	sfs_iter_exit(&it);
-	sfs_store_unlock(srv->store);
-	return ret;
-}
-
-static int load_manifest(struct sfs_server *srv)
-{
-	struct slice_list list = {};
-	struct sfs_edit edit = {
-		.version = srv->version,
-		.stable = srv->stable,
-	};
-	struct sfs_manifest *old;
-	struct sfs_manifest *man;
-	int ret;
-	u32 i;
-
-	ret = read_slices(srv, &list);
-	edit.add = list.slices;
-	edit.nr_add = list.nr;
-	if (ret == 0) {
-		old = sfs_engine_manifest(&srv->vol);
-		man = sfs_manifest_apply(srv->host, old, &edit);
-		sfs_manifest_put(&srv->vol, old);
-		if (IS_ERR(man)) {
-			ret = PTR_ERR(man) == -EUCLEAN ? -EIO : PTR_ERR(man);
-		} else {
-			sfs_engine_adopt(&srv->vol, man);
-			ret = sfs_engine_swap(&srv->vol, NULL, 0, man);
-			sfs_manifest_put(&srv->vol, man);
-		}
-	}
-	for (i = 0; i < list.nr; i++)
-		sfs_slice_put(list.slices[i]);
-	kvfree(list.slices);
-	return ret;
+	ret = sfs_srv_read_counters(srv->items, &cnt);
+	if (ret < 0)
+		return ret;
+	srv->version = cnt.version;
+	srv->stable = cnt.stable;
+	srv->next_seq = cnt.next_seq;
+	srv->next_run = cnt.next_run;
+	srv->next_slice = cnt.next_slice;
+	srv->next_order = cnt.next_order;
+	srv->next_ino = cnt.next_ino;
+	return sfs_srv_load_manifest(srv->store, srv->ident.id.meta_bytes,
+				     &cnt, &srv->vol);
 }
 
 /* Records of mounts that are gone. */
@@ -380,18 +311,8 @@ static int step_version(struct sfs_server *srv)
 		.version = srv->version,
 		.stable = srv->stable,
 	};
-	struct sfs_manifest *old = sfs_engine_manifest(&srv->vol);
-	struct sfs_manifest *man;
-	int ret;
 
-	man = sfs_manifest_apply(srv->host, old, &edit);
-	sfs_manifest_put(&srv->vol, old);
-	if (IS_ERR(man))
-		return PTR_ERR(man);
-	sfs_engine_adopt(&srv->vol, man);
-	ret = sfs_engine_swap(&srv->vol, NULL, 0, man);
-	sfs_manifest_put(&srv->vol, man);
-	return ret;
+	return sfs_srv_step_manifest(&srv->vol, &edit);
 }
 
 static void server_free(struct sfs_server *srv)
@@ -433,8 +354,6 @@ static int server_load(struct sfs_server *srv)
 	int ret;
 
 	ret = load_state(srv);
-	if (ret == 0)
-		ret = load_manifest(srv);
 	if (ret == 0)
 		ret = sfs_segs_init(srv);
 	if (ret == 0)

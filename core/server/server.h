@@ -18,7 +18,8 @@ int sfs_srv_new_version(struct sfs_server *srv, struct sfs_store_txn *txn,
 struct sfs_srv_post *sfs_srv_post_alloc(const struct sfs_edit *edit);
 void sfs_srv_post_free(struct sfs_srv_post *post);
 /* Items and bytes that sfs_srv_new_version() needs room for. */
-void sfs_srv_version_room(const struct sfs_edit *edit, u32 *items, u32 *bytes);
+void sfs_srv_version_room(struct sfs_server *srv, const struct sfs_edit *edit,
+			  u32 *items, u32 *bytes);
 /* Waits for @ticket, then sends what may be sent. */
 int sfs_srv_commit(struct sfs_server *srv, u64 ticket);
 u64 sfs_srv_stable(struct sfs_server *srv);

@@ -32,10 +32,26 @@ static int usage(void)
 
 static int remount(const char *dir, const struct sfs_options *opts)
 {
-	if (mount(NULL, dir, NULL, opts->mount_flags, "") == 0)
-		return 0;
-	sfs_log(SFS_LOG_ERR, "cannot remount %s: %s", dir, strerror(errno));
-	return EXIT_MOUNT;
+	int ret = 0;
+
+	if (mount(NULL, dir, NULL, opts->mount_flags, "") < 0) {
+		ret = -errno;
+		sfs_log(SFS_LOG_ERR, "cannot remount %s: %s", dir,
+			strerror(-ret));
+	}
+	return ret;
+}
+
+static int run(const struct sfs_mount_request *mr, bool fake)
+{
+	int ret;
+
+	if (mr->opts->mount_flags & MS_REMOUNT)
+		return fake ? 0 : remount(mr->dir, mr->opts);
+	ret = sfs_options_complete(mr->opts);
+	if (ret < 0 || fake)
+		return ret;
+	return sfs_control_mount(mr);
 }
 
 /* As the kernel names it, which is how it is found again. */
@@ -89,16 +105,10 @@ int main(int argc, char **argv)
 	dir = absolute(argv[optind + 1]);
 	if (!dir)
 		return EXIT_MOUNT;
-	if (opts.mount_flags & MS_REMOUNT)
-		return fake ? 0 : remount(dir, &opts);
-	if (sfs_options_complete(&opts) < 0)
-		return EXIT_MOUNT;
-	if (fake)
-		return 0;
 	mr.spec = argv[optind];
 	mr.dir = dir;
 	mr.opts = &opts;
-	ret = sfs_control_mount(&mr);
+	ret = run(&mr, fake);
 	free(dir);
 	return ret < 0 ? EXIT_MOUNT : 0;
 }

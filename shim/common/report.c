@@ -17,6 +17,19 @@ static void *failure_arg;
 
 int shim_fence_word;			/* asm/barrier.h */
 
+static const char *banner;
+
+void shim_set_banner(const char *text)
+{
+	banner = text;
+}
+
+void shim_report_banner(void)
+{
+	if (banner)
+		shim_eprintf("\n==== %s\n", banner);
+}
+
 void shim_on_failure(void (*fn)(void *arg), void *arg)
 {
 	failure_fn = fn;
@@ -29,6 +42,7 @@ void shim_report_begin(void)
 
 	if (__atomic_exchange_n(&reporting, 1, __ATOMIC_SEQ_CST))
 		shim_os_abort();
+	shim_report_banner();
 	shim_eprintf("\n==== shim: failure in task \"%s\"\n",
 		     self ? self->name : "(none)");
 	shim_backend_report_head();

@@ -90,6 +90,7 @@ void shim_check_sleep(struct shim_task *self, const char *what);
 /* Ends the program when the task that ends still holds something. */
 void shim_check_task_end(struct shim_task *self);
 void shim_report_held(struct shim_task *task);
+void shim_report_banner(void);
 /* Start and end of a run. */
 void shim_common_begin(void);
 void shim_common_end(int check);

@@ -679,6 +679,7 @@ void shim_backend_report_tasks(void)
 
 static void report_seed(void)
 {
+	shim_report_banner();
 	shim_backend_report_head();
 }
 
@@ -687,6 +688,7 @@ static void on_signal(int sig, siginfo_t *info, void *ctx)
 	char *at = info->si_addr;
 	struct fiber *f = S.cur;
 
+	shim_report_banner();
 	shim_eprintf("\n==== shim: signal %d at address %p in task \"%s\"%s\n",
 		     sig, info->si_addr, f ? f->task.name : "outside",
 		     f && at >= f->stack && at < f->stack + GUARD_BYTES ?
@@ -759,6 +761,8 @@ static void begin(const struct shim_run_opts *opts)
 {
 	static const unsigned char choices[] = { 1, 2, 4, 8, 20, 60 };
 
+	if (getenv("SHIM_TRACE"))
+		S.trace = 1;
 	S.seed = opts->seed;
 	S.rand = opts->seed;
 	S.now_ns = START_NS;

@@ -366,6 +366,8 @@ static noinline int deep(int n)
 	volatile char frame[512];
 
 	frame[0] = n;
+	/* all of it is needed */
+	__asm__ __volatile__("" : : "r"(frame) : "memory");
 	shim_yield();
 	return n ? deep(n - 1) + frame[0] : 0;
 }

@@ -11,6 +11,7 @@
 #include <linux/stat.h>
 #include <linux/string.h>
 #include "fs/fs.h"
+#include "mount/mount_types.h"
 #include "shim/shim.h"
 #include "tests/fs/fake_txn.h"
 #include "tests/tap.h"
@@ -708,6 +709,120 @@ static void test_decoders(void)
 	kfree(s);
 }
 
+/* ---- names with equal hashes ------------------------------------------------------------- */
+
+static void put_item(const struct sfs_key *key, const void *val, u32 len)
+{
+	struct sfs_need need = { .items = 1, .val_bytes = len };
+	struct sfs_hold hold;
+
+	if (sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need) < 0)
+		bail_out("hold");
+	sfs_item_put(fs, &hold, key, val, len);
+	sfs_hold_end(fs, &hold);
+}
+
+/* They can not be found, so they are made by hand. */
+static void test_collisions(void)
+{
+	u64 hash = sfs_name_hash(&fs->inodes->name_key, "f", 1);
+	struct sfs_key key = SFS_KEY(SFS_ZONE_FS, 1, SFS_FS_DIRENT, hash, 2,
+				     0);
+	u8 other[] = { 77, 0, 0, 0, 0, 0, 0, 0, SFS_DT_REG, 'z', 'z' };
+	u8 xattr[] = { 1, 0, 6, 0, 'u', 's', 'e', 'r', '.', 'z', '!' };
+	struct sfs_setattr set = { .mask = SFS_SET_MTIME_NOW };
+	struct sfs_attr attr = {};
+	u64 f;
+
+	/* positions 2 and 4 have another name with the same hash */
+	put_item(&key, other, sizeof(other));
+	create(1, "x", S_IFREG);
+	is_int(sfs_lookup(fs, &root, 1, "f", 1, &attr), -ENOENT,
+	       "another name with that hash is not it");
+	f = create(1, "f", S_IFREG | 0644);
+	key.f3 = 4;
+	put_item(&key, other, sizeof(other));
+	is_int(sfs_lookup(fs, &root, 1, "f", 1, &attr), 0, "found between");
+	is_u64(attr.ino, f, "the right one");
+	is_int(unlink_name(1, "f", f), 0, "removed");
+	is_int(sfs_lookup(fs, &root, 1, "f", 1, &attr), -ENOENT,
+	       "the others are not it");
+
+	f = create(1, "g", S_IFREG | 0644);
+	hash = sfs_name_hash(&fs->inodes->name_key, "user.a", 6);
+	is_int(sfs_setxattr(fs, &root, f, "user.a", "vv", 2, 0), 0, "an xattr");
+	key = SFS_KEY(SFS_ZONE_FS, f, SFS_FS_XATTR, hash, 0, 0);
+	put_item(&key, xattr, sizeof(xattr));
+	is_int(sfs_getxattr(fs, &root, f, "user.a", buf, 10), -ENODATA,
+	       "another one with that hash is not it");
+	is_int(sfs_setxattr(fs, &root, f, "user.a", "vv", 2, 0), 0,
+	       "beside it");
+	is_int(sfs_getxattr(fs, &root, f, "user.a", buf, 10), 2, "found");
+	is_int(sfs_setxattr(fs, &root, f, "user.a", "www", 3,
+			    SFS_XATTR_REPLACE), 0, "replaced");
+	is_int(sfs_listxattr(fs, &root, f, (char *)buf, 100), 14,
+	       "both are listed");
+	is_int(sfs_setattr(fs, &root, f, &set, &attr), 0, "nothing else minds");
+}
+
+/* ---- memory ---------------------------------------------------------------------------- */
+
+/* Each allocation of an operation fails in turn; then it works. */
+#define each_alloc(expr, what)						\
+	do {								\
+		u32 nth = 0;						\
+		int r;							\
+									\
+		do {							\
+			shim_alloc_fail_nth(++nth);			\
+			r = (expr);					\
+			shim_alloc_fail_nth(0);				\
+		} while (r == -ENOMEM && nth < 50);			\
+		ok(r >= 0, "%s: %d, after %u failures", what, r,	\
+		   nth - 1);						\
+	} while (0)
+
+static void test_memory(void)
+{
+	struct sfs_attr attr = {};
+	u64 dir_ino;
+	u64 pos;
+	u64 f;
+
+	begin();
+	each_alloc(sfs_create(fs, &root, 1, "f", 1, S_IFREG | 0644, 0, &attr),
+		   "create");
+	f = attr.ino;
+	each_alloc(write_byte(f, 100, 5, 3 * BLK), "write");
+	each_alloc(write_byte(f, 3, 5, 3 * BLK), "overwrite");
+	each_alloc(set_size(f, 5), "truncate");
+	each_alloc(set_size(f, BLK), "extend");
+	each_alloc(sfs_file_read(fs, f, 0, buf, 100), "read");
+	each_alloc(sfs_setxattr(fs, &root, f, "user.a", buf, 9000, 0),
+		   "setxattr");
+	each_alloc(sfs_getxattr(fs, &root, f, "user.a", buf, 9000),
+		   "getxattr");
+	each_alloc(sfs_listxattr(fs, &root, f, (char *)buf, 100), "listxattr");
+	each_alloc(sfs_link(fs, &root, f, 1, "g", 1, &attr), "link");
+	each_alloc(sfs_rename(fs, &root, 1, "f", 1, f, 1, "h", 1, 0, 0),
+		   "rename");
+	each_alloc(sfs_ino_path(fs, f, 0, 0, (char *)buf, 100, &dir_ino, &pos),
+		   "ino_path");
+	each_alloc(sfs_readdir(fs, &root, 1, 0, buf, 4096), "readdir");
+	each_alloc(sfs_inode_open(fs, f), "open");
+	each_alloc(unlink_name(1, "g", f), "unlink");
+	each_alloc(unlink_name(1, "h", f), "unlink");
+	/* the worker, too, fails and comes back */
+	shim_alloc_fail_from(1);
+	sfs_inode_close(fs, f);
+	shim_sleep_ns(50000000);
+	shim_alloc_fail_nth(0);
+	is_u64(fake_count(vol, SFS_ZONE_WORK), 1, "not deleted yet");
+	shim_sleep_ns(500000000);
+	is_u64(fake_count(vol, SFS_ZONE_WORK), 0, "but then");
+	end();
+}
+
 /* A damaged item is an error of the operation that reads it, not a crash. */
 static void test_damage(void)
 {
@@ -758,6 +873,11 @@ int shim_main(int argc, char **argv)
 	test_full();
 	test_decoders();
 	test_damage();
+	begin();
+	test_collisions();
+	sfs_unmount(fs);
+	fake_vol_destroy(vol);
+	test_memory();
 	shim_pages_free(buf, 2 << 20);
 	return done_testing();
 }

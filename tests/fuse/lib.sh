@@ -161,7 +161,7 @@ cleanup() {
 	local pid i
 
 	cd /
-	for i in 1 2 3; do
+	for i in $(seq 100); do
 		timeout 10 umount -l "$MNT" 2>/dev/null || break
 	done
 	pid=$(daemon_pid) && {

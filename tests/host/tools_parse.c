@@ -221,7 +221,8 @@ int main(void)
 	test_range();
 	test_positions();
 	test_slots();
-	test_progress("runs: 0 of 0", 0, 0, 0);
+	test_progress("runs", 0, 0, 0);
+	test_progress("runs", 5, 0, 1000);
 	test_progress("runs: 0 of 8, 0%", 0, 8, 1000);
 	test_progress("runs: 500 of 2000, 25%, 100/s, 0:15 left", 500, 2000,
 		      5000);

@@ -82,7 +82,7 @@ struct pm_entry *pm_find(const struct posix *pm, u64 dir, const char *name,
 	return NULL;
 }
 
-struct posix *pm_create(struct sfs_fs *fs)
+struct posix *pm_create_below(struct sfs_fs *fs, u64 dir)
 {
 	struct sfs_attr attr = {};
 	struct pm_inode *in;
@@ -91,18 +91,29 @@ struct posix *pm_create(struct sfs_fs *fs)
 	shim_nofail_begin();
 	pm = kvzalloc(sizeof(*pm), GFP_NOFS);
 	shim_nofail_end();
-	if (!pm || sfs_getattr(fs, 1, &attr) < 0)
+	if (!pm || sfs_getattr(fs, dir, &attr) < 0)
 		shim_fail("no root");
+	pm->root = dir;
 	in = &pm->inodes[0];
-	in->ino = 1;
+	in->ino = dir;
 	in->mode = attr.mode;
 	in->nlink = 2;
+	in->uid = attr.uid;
+	in->gid = attr.gid;
 	in->atime = attr.atime;
 	in->mtime = attr.mtime;
 	in->ctime = attr.ctime;
 	in->crtime = attr.crtime;
+	in->data_version = attr.data_version;
+	in->data_seq = attr.data_seq;
+	in->meta_seq = attr.meta_seq;
 	pm->nr_inodes = 1;
 	return pm;
+}
+
+struct posix *pm_create(struct sfs_fs *fs)
+{
+	return pm_create_below(fs, 1);
 }
 
 struct posix *pm_clone(const struct posix *pm)
@@ -116,6 +127,7 @@ struct posix *pm_clone(const struct posix *pm)
 		shim_fail("no memory");
 	memcpy(new, pm, sizeof(*new));
 	new->nr_ranges = 0;
+	new->nr_undone = 0;
 	for (i = 0; i < PM_MAX_INODES; i++) {
 		if (!pm->inodes[i].data)
 			continue;
@@ -158,6 +170,7 @@ void pm_undone(struct posix *pm, const struct pm_op *op)
 {
 	struct pm_range *r;
 
+	pm->nr_undone++;
 	if (op->type != PM_WRITE)
 		return;
 	if (pm->nr_ranges == PM_MAX_RANGES)
@@ -166,4 +179,5 @@ void pm_undone(struct posix *pm, const struct pm_op *op)
 	r->ino = op->ino;
 	r->off = op->off;
 	r->len = op->io_len;
+	r->partly = pm->nr_undone == 1;
 }

@@ -61,15 +61,18 @@ struct pm_range {
 	u64 ino;
 	u64 off;
 	u64 len;
+	bool partly;		/* some of it may have come through */
 };
 
 #define PM_MAX_RANGES 64
 
 struct posix {
+	u64 root;		/* the directory that all is below */
 	struct pm_inode inodes[PM_MAX_INODES];
 	struct pm_entry ents[PM_MAX_ENTS];	/* in the order of creation */
 	u32 nr_ents;
 	u32 nr_inodes;
+	u32 nr_undone;
 	u32 nr_ranges;
 	struct pm_range ranges[PM_MAX_RANGES];
 };
@@ -131,13 +134,18 @@ struct pm_report {
 
 /* state (posix.c) */
 struct posix *pm_create(struct sfs_fs *fs);
+/* The same for what is below a directory that is empty. */
+struct posix *pm_create_below(struct sfs_fs *fs, u64 dir);
 struct posix *pm_clone(const struct posix *pm);
 void pm_destroy(struct posix *pm);
 /* A crash, or an unmount, as names and contents see it: nothing is open. */
 void pm_close_all(struct posix *pm);
 /*
- * @pm is what a crash would go back to, @op has happened since: overwriting in
- * place is not undone, so the next pm_compare() takes those bytes as they are.
+ * @pm is what a crash would go back to, the operations told with this have
+ * happened since, in that order.  Overwriting in place is not undone, so the
+ * next pm_compare() takes those bytes as they are; and a long write is not one
+ * transaction, so of the first operation, if it is one, a part may have
+ * happened.
  */
 void pm_undone(struct posix *pm, const struct pm_op *op);
 struct pm_inode *pm_inode(const struct posix *pm, u64 ino);

@@ -102,7 +102,7 @@ static u64 gen_dir(const struct posix *pm, u64 *rng)
 	if (one_in(rng, 150))
 		return 999;
 	if (one_in(rng, 4))
-		return 1;
+		return pm->root;
 	return gen_inode(pm, rng, DIRS);
 }
 
@@ -381,7 +381,9 @@ int pm_op_to_text(const struct pm_op *op, char *buf, u32 size)
 	};
 
 	return scnprintf(buf, size,
-		"%s cred %u dir %llu %.10s(%u) ino %llu dir2 %llu %.10s(%u) ino2 %llu mode %o flags %x off %llu len %u mask %x smode %o uid %u gid %u size %llu",
+		"%s cred %u dir %llu %.10s(%u) ino %llu dir2 %llu %.10s(%u)"
+		" ino2 %llu mode %o flags %x off %llu len %u"
+		" mask %x smode %o uid %u gid %u size %llu",
 		names[op->type], op->cred, op->dir, op->name, op->len, op->ino,
 		op->dir2, op->name2, op->len2, op->ino2, op->mode, op->flags,
 		op->off, op->io_len, op->set.mask, op->set.mode, op->set.uid,

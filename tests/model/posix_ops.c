@@ -158,7 +158,7 @@ static u64 parent_of(const struct posix *pm, u64 dir)
 
 static bool is_below(const struct posix *pm, u64 dir, u64 top)
 {
-	for (; dir; dir = dir == 1 ? 0 : parent_of(pm, dir)) {
+	for (; dir; dir = dir == pm->root ? 0 : parent_of(pm, dir)) {
 		if (dir == top)
 			return true;
 	}

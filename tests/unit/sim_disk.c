@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/triggers.h"
 #include "port.h"
 #include "shim/shim.h"
 #include "sim/host.h"
@@ -513,13 +514,18 @@ static void test_host(void)
 	sfs_port_log(host, SFS_LOG_WARN, "block %d is %s", 5, "bad");
 	is_int(sim_host_logged(host, SFS_LOG_WARN, "block 5"), 1, "logged");
 	is_int(sim_host_logged(host, SFS_LOG_ERR, NULL), 0, "as a warning");
-	is_int(sfs_port_trigger(host, 3), 0, "no trigger by itself");
-	sim_host_arm(host, 3, 2);
-	ok(sfs_port_trigger(host, 3) && sfs_port_trigger(host, 3) &&
-	   !sfs_port_trigger(host, 3), "armed twice");
+	is_int(sfs_port_trigger(host, SFS_TRIGGER_COMPACT), 0,
+	       "no trigger by itself");
+	is_int(sim_host_arm_name(host, "COMPACT", 2), 0, "armed by name");
+	is_int(sim_host_arm_name(host, "NONE", 2), -ENOENT, "unknown name");
+	for (i = 0; i < 5; i++)
+		fired += sfs_port_trigger(host, SFS_TRIGGER_COMPACT);
+	is_int(fired, 2, "fires twice");
+	is_u64(sim_host_fired(host, SFS_TRIGGER_COMPACT), 2, "counted");
+	fired = 0;
 	sim_host_arm_all(host, 4);
 	for (i = 0; i < 400; i++)
-		fired += sfs_port_trigger(host, i % 16);
+		fired += sfs_port_trigger(host, i % SFS_NR_TRIGGERS);
 	ok(fired > 40 && fired < 200, "at random: %d of 400", fired);
 	ok(!sim_host_down(host), "the mount is not down");
 	sfs_port_mount_down(host, NULL, "test");

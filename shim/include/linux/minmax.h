@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As strict as the older of the two kernels: both operands of min() and max()
- * have the same type.  Constant when the operands are.
+ * As strict as the stricter of the two kernels: both operands of min() and
+ * max() have the same type, and the result is no constant expression.
  */
 #ifndef _LINUX_MINMAX_H
 #define _LINUX_MINMAX_H
@@ -10,22 +10,19 @@
 #include <linux/build_bug.h>
 #include <linux/types.h>
 
-#define __mm_pick(op, x, y) ((x) op (y) ? (x) : (y))
 #define __mm_same(x, y) \
-	(!!(sizeof((typeof(x) *)1 == (typeof(y) *)1)))
+	((void)sizeof((typeof(x) *)1 == (typeof(y) *)1))
 #define __mm_once(op, x, y, ux, uy) ({					\
 	typeof(x) ux = (x);						\
 	typeof(y) uy = (y);						\
-	__mm_pick(op, ux, uy);						\
+	__mm_same(x, y);						\
+	ux op uy ? ux : uy;						\
 })
 #define __mm_cat2(a, b) a##b
 #define __mm_cat(a, b) __mm_cat2(a, b)
 #define __mm(op, x, y)							\
-	__builtin_choose_expr(__mm_same(x, y) && __is_constexpr(x) &&	\
-			      __is_constexpr(y),			\
-		__mm_pick(op, x, y),					\
-		__mm_once(op, x, y, __mm_cat(__mm_x, __COUNTER__),	\
-			  __mm_cat(__mm_y, __COUNTER__)))
+	__mm_once(op, x, y, __mm_cat(__mm_x, __COUNTER__),		\
+		  __mm_cat(__mm_y, __COUNTER__))
 
 #define min(x, y) __mm(<, x, y)
 #define max(x, y) __mm(>, x, y)
