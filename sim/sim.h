@@ -249,6 +249,8 @@ int sim_run_nomem(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
 int sim_run_seq2(u64 seed, u32 scale);
+/* Outside of runs: what sequences begin with. */
+void sim_seq_prepare(void);
 u64 sim_nr_seq1(void);
 u64 sim_nr_seq2(void);
 
