@@ -191,6 +191,9 @@ int sfs_check_server_items(struct sfs_checker *ck)
 		if (ret < 0)
 			break;
 	}
+	if (it.nr_disordered)
+		sfs_check_found(ck, ITEM ": the version in a newer run has no higher sequence than the one in an older run (%llu such keys)",
+				SFS_KEY_ARG(&it.disordered), it.nr_disordered);
 	if (ret < 0 && ret == it.err && ret != -ENOMEM) {
 		sfs_check_found(ck, "server items behind " SFS_KEY_FMT ": can not be read: error %d",
 				SFS_KEY_ARG(&key), ret);

@@ -80,7 +80,8 @@ void sfs_itemblock_add(struct sfs_itemblock_writer *wr,
 	p = sfs_varint_put(p, sfs_zigzag((s64)(seq - wr->base_seq)));
 	if (kind == SFS_ITEM_VALUE) {
 		p = sfs_varint_put(p, val_len);
-		memcpy(p, val, val_len);
+		if (val_len)
+			memcpy(p, val, val_len);
 		p += val_len;
 	}
 	memcpy(wr->last, bytes, SFS_KEY_BYTES);
