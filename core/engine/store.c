@@ -148,6 +148,11 @@ static bool log_has_room(struct sfs_store *store)
 	       sfs_log_bytes(&store->log) < store->ident.region_bytes / 4;
 }
 
+static bool log_is_long(struct sfs_store *store)
+{
+	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8;
+}
+
 static bool wants_checkpoint(struct sfs_store *store)
 {
 	u64 mem;
@@ -157,7 +162,7 @@ static bool wants_checkpoint(struct sfs_store *store)
 	spin_unlock(&store->active->lock);
 	if (sfs_port_trigger(store->host, SFS_TRIGGER_CHECKPOINT))
 		return true;
-	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
+	return log_is_long(store) ||
 	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
 			     64ULL << 20);
 }
@@ -358,6 +363,13 @@ static void log_worker(struct work_struct *work)
 			store->durable = batch->ticket;
 			spin_unlock(&store->wait_lock);
 			wake_up_all(&store->wait);
+			/*
+			 * Whoever ended these transactions did not see them in
+			 * the log, and the next ones may already be waiting for
+			 * the room that only a checkpoint makes.
+			 */
+			if (log_is_long(store))
+				queue_work(store->wq, &store->checkpoint_work);
 		}
 		kvfree(batch);
 	}
