@@ -153,7 +153,7 @@ bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
 	spin_lock(&in->vol_lock);
 	ok = !vol->opens && vol->busy == SFS_BUSY_NO;
 	if (ok)
-		vol->busy = busy;
+		WRITE_ONCE(vol->busy, busy);
 	else
 		vol->again = 1;
 	spin_unlock(&in->vol_lock);
@@ -171,7 +171,7 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 		vol->has_atime = 0;
 		vol->shrink_txn = 0;
 	}
-	vol->busy = SFS_BUSY_NO;
+	WRITE_ONCE(vol->busy, SFS_BUSY_NO);
 	spin_unlock(&in->vol_lock);
 	wake_up_all(&in->vol_wait);
 }
@@ -187,6 +187,7 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
 		if (vol->busy != SFS_BUSY_TRUNCATING)
 			break;
 		spin_unlock(&in->vol_lock);
+		/* without the lock, which is taken to look again */
 		wait_event(in->vol_wait,
 			   READ_ONCE(vol->busy) != SFS_BUSY_TRUNCATING);
 	}
