@@ -148,6 +148,11 @@ static bool log_has_room(struct sfs_store *store)
 	       sfs_log_bytes(&store->log) < store->ident.region_bytes / 4;
 }
 
+static bool log_is_long(struct sfs_store *store)
+{
+	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8;
+}
+
 static bool wants_checkpoint(struct sfs_store *store)
 {
 	u64 mem;
@@ -157,7 +162,7 @@ static bool wants_checkpoint(struct sfs_store *store)
 	spin_unlock(&store->active->lock);
 	if (sfs_port_trigger(store->host, SFS_TRIGGER_CHECKPOINT))
 		return true;
-	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
+	return log_is_long(store) ||
 	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
 			     64ULL << 20);
 }
@@ -179,7 +184,10 @@ int sfs_store_begin(struct sfs_store *store, struct sfs_store_txn *txn,
 	txn->batch->len = 0;
 	txn->batch->cap = cap;
 	mutex_lock(&store->mutex);
-	ret = sfs_memgen_cut(store->active, mem, &txn->mem);
+	/* once more: the one before us may have been poisoned */
+	ret = sfs_store_error(store);
+	if (ret == 0)
+		ret = sfs_memgen_cut(store->active, mem, &txn->mem);
 	if (ret < 0) {
 		mutex_unlock(&store->mutex);
 		kvfree(txn->batch);
@@ -355,6 +363,13 @@ static void log_worker(struct work_struct *work)
 			store->durable = batch->ticket;
 			spin_unlock(&store->wait_lock);
 			wake_up_all(&store->wait);
+			/*
+			 * Whoever ended these transactions did not see them in
+			 * the log, and the next ones may already be waiting for
+			 * the room that only a checkpoint makes.
+			 */
+			if (log_is_long(store))
+				queue_work(store->wq, &store->checkpoint_work);
 		}
 		kvfree(batch);
 	}
@@ -610,6 +625,10 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 	if (!gen)
 		return -ENOMEM;
 	mutex_lock(&store->mutex);
+	/* half of a transaction may be in it since the caller looked */
+	ret = sfs_store_error(store);
+	if (ret < 0)
+		goto out;
 	gens[0] = gen;
 	gens[1] = store->active;
 	man = sfs_engine_manifest(&store->eng);
@@ -623,6 +642,7 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 		*ret_gen = store->frozen;
 	}
 	sfs_manifest_put(&store->eng, man);
+out:
 	mutex_unlock(&store->mutex);
 	if (ret < 0)
 		sfs_memgen_put(gen);
