@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The simulator's program.
+ *
+ *	sim smoke			fixed seeds of every kind (TAP)
+ *	sim campaign MINUTES [SEED]	new seeds until the time is over
+ *	sim replay SEED [KIND]		one run again, exactly
+ *	sim run [--seed N] [--kind K] [--scale N] [--runs N]
+ *	sim seq1 | seq2 [FIRST [COUNT]]	all sequences of one or two operations
+ *	sim kinds			what there is
+ *
+ * A run is a kind and a seed; a failure ends the program and begins with both
+ * and the commit.  In a campaign the kind follows from the seed.
+ */
+#include "sim/sim.h"
+
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+#include "shim/shim.h"
+
+#ifndef SIM_COMMIT
+#define SIM_COMMIT "unknown"
+#endif
+
+#define MAX_STEPS 400000000ULL
+/* an operation, or whatever else waits for a lock, gets on within this */
+#define HUNG_NS (60ULL * 1000000000ULL)
+
+const struct sim_kind sim_kinds[] = {
+	{ "plain", "random operations against the model, no crashes",
+	  sim_run_plain, 4 },
+	{ "crash", "power cuts at random moments, several lives of a volume",
+	  sim_run_crash, 8 },
+	{ "every", "a power cut at every write of a short run",
+	  sim_run_every, 8 },
+	{ "seq1", "one operation (number SEED), a power cut at every write",
+	  sim_run_seq1, 1 },
+	{ "seq2", "two operations, with and without a sync between them",
+	  sim_run_seq2, 8 },
+	{ },
+};
+
+const struct sim_kind *sim_kind(const char *name)
+{
+	const struct sim_kind *k;
+
+	for (k = sim_kinds; k->name; k++) {
+		if (!strcmp(k->name, name))
+			return k;
+	}
+	return NULL;
+}
+
+static const struct sim_kind *kind_of(u64 seed)
+{
+	const struct sim_kind *k;
+	shim_u64 state = seed ^ 0x6b696e64ULL;
+	u64 total = 0;
+	u64 r;
+
+	for (k = sim_kinds; k->name; k++)
+		total += k->weight;
+	r = (shim_rand_next(&state) >> 8) % total;
+	for (k = sim_kinds; r >= k->weight; k++)
+		r -= k->weight;
+	return k;
+}
+
+/* ---- one run ------------------------------------------------------------------- */
+
+struct one {
+	const struct sim_kind *kind;
+	u64 seed;
+	u32 scale;
+};
+
+static int run_one(void *arg)
+{
+	const struct one *o = arg;
+
+	return o->kind->run(o->seed, o->scale);
+}
+
+static void run(const struct sim_kind *kind, u64 seed, u32 scale)
+{
+	struct one o = { kind, seed, scale };
+	struct shim_run_opts opts = {
+		.seed = seed,
+		.max_steps = MAX_STEPS,
+		.hung_ns = HUNG_NS,
+		/* the stack of what only looks is not the kernel's */
+		.stack_limit = 16 << 10,
+	};
+	char banner[200];
+
+	scnprintf(banner, sizeof(banner),
+		  "sim: kind %s, seed %llu, commit %s: sim replay %llu %s",
+		  kind->name, seed, SIM_COMMIT, seed, kind->name);
+	sim_seq_prepare();
+	shim_set_banner(banner);
+	if (shim_run(&opts, run_one, &o))
+		shim_exit(1);
+	shim_set_banner(NULL);
+	sim_totals.runs++;
+	if (sim_verbose)
+		shim_printf("%s %llu: trace %016llx\n", kind->name, seed,
+			    sim_totals.trace);
+}
+
+static void print_totals(u64 since)
+{
+	u64 ms = (shim_wall_ns() - since) / 1000000;
+
+	shim_printf("# %llu runs, %llu operations, %llu crash states (%llu alike), %llu generations in %llu.%llu s\n",
+		    sim_totals.runs, sim_totals.ops, sim_totals.states,
+		    sim_totals.same_states, sim_totals.generations, ms / 1000,
+		    ms % 1000 / 100);
+}
+
+/* ---- arguments ------------------------------------------------------------------- */
+
+static bool number(const char *s, u64 *ret)
+{
+	unsigned long long n;
+
+	if (!s || !ret || kstrtoull(s, 0, &n))
+		return false;
+	*ret = n;
+	return true;
+}
+
+static int usage(void)
+{
+	shim_eprintf("usage: sim smoke | campaign MINUTES [SEED] | replay SEED [KIND] |\n"
+		     "       run [--seed N] [--kind KIND] [--scale N] [--runs N] |\n"
+		     "       seq1 [FIRST [COUNT]] | seq2 [FIRST [COUNT]] | kinds\n");
+	return 2;
+}
+
+static int cmd_kinds(void)
+{
+	const struct sim_kind *k;
+
+	for (k = sim_kinds; k->name; k++)
+		shim_printf("%-10s %s\n", k->name, k->what);
+	return 0;
+}
+
+static int cmd_run(int argc, char **argv)
+{
+	const struct sim_kind *kind = NULL;
+	u64 start = shim_wall_ns();
+	u64 seed = 1;
+	u64 scale = 1;
+	u64 runs = 1;
+	int i;
+
+	for (i = 0; i < argc; i += 2) {
+		if (i + 1 == argc)
+			return usage();
+		if (!strcmp(argv[i], "--kind")) {
+			kind = sim_kind(argv[i + 1]);
+			if (!kind)
+				return usage();
+		} else if (!number(argv[i + 1],
+				   !strcmp(argv[i], "--seed") ? &seed :
+				   !strcmp(argv[i], "--scale") ? &scale :
+				   !strcmp(argv[i], "--runs") ? &runs :
+								NULL)) {
+			return usage();
+		}
+	}
+	for (; runs; runs--, seed++)
+		run(kind ? kind : kind_of(seed), seed, scale);
+	print_totals(start);
+	return 0;
+}
+
+static int cmd_replay(int argc, char **argv)
+{
+	const struct sim_kind *kind;
+	u64 seed;
+
+	if (argc < 1 || argc > 2 || !number(argv[0], &seed))
+		return usage();
+	kind = argc == 2 ? sim_kind(argv[1]) : kind_of(seed);
+	if (!kind)
+		return usage();
+	sim_verbose = true;
+	run(kind, seed, 1);
+	return 0;
+}
+
+static int cmd_seq(const struct sim_kind *kind, u64 nr, int argc, char **argv)
+{
+	u64 start = shim_wall_ns();
+	u64 first = 0;
+	u64 count = nr;
+	u64 i;
+
+	if (argc > 2 || (argc > 0 && !number(argv[0], &first)) ||
+	    (argc > 1 && !number(argv[1], &count)) || first >= nr)
+		return usage();
+	count = min(count, nr - first);
+	for (i = first; i < first + count; i++)
+		run(kind, i, 1);
+	print_totals(start);
+	return 0;
+}
+
+int main(int argc, char **argv);
+int main(int argc, char **argv)
+{
+	const char *env = shim_getenv("SIM_VERBOSE");
+
+	sim_verbose = env && *env == '1';
+	if (argc < 2)
+		return usage();
+	if (!strcmp(argv[1], "run"))
+		return cmd_run(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "replay"))
+		return cmd_replay(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "seq1"))
+		return cmd_seq(sim_kind("seq1"), sim_nr_seq1(), argc - 2,
+			       argv + 2);
+	if (!strcmp(argv[1], "seq2"))
+		return cmd_seq(sim_kind("seq2"), sim_nr_seq2(), argc - 2,
+			       argv + 2);
+	if (!strcmp(argv[1], "kinds"))
+		return cmd_kinds();
+	return usage();
+}
