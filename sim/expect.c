@@ -507,6 +507,8 @@ static void match_actor(struct match *m, struct range *r)
 			apply_rec(pm, done);
 			if (state_eq(m, pm, n + 1, NULL))
 				note(r, n + 1);
+			else
+				strscpy(best.text + 128, m->diff.text, 128);
 			kvfree(done);
 		}
 		break;
