@@ -65,6 +65,17 @@ static void start_again(struct sim_world *w)
 	sim_cut_recover(w, U64_MAX - 1);
 }
 
+/* Operations and questions fail from now on. */
+static bool is_dead(struct sim_world *w)
+{
+	struct sfs_walk_entry first = {};
+	struct sfs_walk_entry last = { U64_MAX, U64_MAX, U32_MAX, 0 };
+	struct sfs_walk_entry ent;
+
+	return sim_host_down(w->host) ||
+	       sfs_walk_inodes(w->fs, 0, &first, &last, &ent, 1) < 0;
+}
+
 /* Has any actor an operation of which nobody knows what became? */
 static bool is_uncertain(const struct sim_world *w)
 {
@@ -110,15 +121,14 @@ static int run_faults(u64 seed, u32 scale, u32 ops)
 		add_faults(w, ops, -EIO, 1 + sim_rnd(&w->rng, 4));
 		sim_actors_run(w, 30 * scale);
 		clear_faults(w);
-		if (sim_host_down(w->host) || is_uncertain(w)) {
+		if (is_dead(w) || is_uncertain(w)) {
 			start_again(w);
 			w->may_fail = true;
 			continue;
 		}
 		compare(w, false);
 	}
-	/* whatever is still unwritten may meet what an error left behind */
-	if (sfs_sync(w->fs))
+	if (sfs_sync(w->fs) || is_dead(w))
 		start_again(w);
 	end(w);
 	return 0;
@@ -154,7 +164,7 @@ int sim_run_nomem(u64 seed, u32 scale)
 		sim_actors_run(w, 30 * scale);
 		shim_alloc_fail_random(0, 0);
 		shim_alloc_fail_nth(0);
-		if (sim_host_down(w->host) || is_uncertain(w)) {
+		if (is_dead(w) || is_uncertain(w)) {
 			start_again(w);
 			continue;
 		}
