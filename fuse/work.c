@@ -127,6 +127,9 @@ void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
 	}
 	req->deferred = true;
 	sfs_req_deactivate(req);
+	/* from here on nobody finds @req; it may have been found till now */
+	if (atomic_load(&req->interrupted))
+		atomic_store(&work->interrupted, 1);
 	work->fn = fn;
 	work->queued_in = wp;
 	sfs_req_activate(work);

@@ -10,7 +10,9 @@
  *
  * A torn record is always the last that was written.  So a record that does
  * not fit while a later one of the same term stands behind it was damaged
- * after it had become durable; that is an error and not the end.
+ * after it had become durable; that is an error and not the end.  When it may
+ * have been the last one of its segment, the one behind it is looked for at
+ * all places where a segment may begin.
  *
  * A term never appends to the segments of another one.
  */
@@ -279,7 +281,8 @@ u8 *sfs_log_put_change(u8 *p, const struct sfs_key *key, u8 kind,
 	p += SFS_KEY_BYTES;
 	if (kind == SFS_ITEM_VALUE) {
 		p = sfs_varint_put(p, len);
-		memcpy(p, val, len);
+		if (len)
+			memcpy(p, val, len);
 		p += len;
 	}
 	return p;
@@ -392,27 +395,66 @@ static bool record_fits(struct sfs_log *log, u64 term,
 	return crc == le32_to_cpu(rec->hdr.crc);
 }
 
+static bool is_later(struct sfs_log *log, u64 term,
+		     const struct sfs_log_place *at,
+		     const struct sfs_log_record *rec, u64 addr)
+{
+	return le32_to_cpu(rec->hdr.magic) == SFS_MAGIC_LOG &&
+	       le64_to_cpu(rec->hdr.fsid) == log->fsid &&
+	       le64_to_cpu(rec->hdr.addr) == addr &&
+	       le64_to_cpu(rec->hdr.owner) > at->pos &&
+	       le64_to_cpu(rec->term) == term &&
+	       le32_to_cpu(rec->hdr.len) >= sizeof(*rec);
+}
+
 /* Whether a record of this term with a position beyond @at follows in @size. */
 static bool later_record(struct sfs_log *log, u64 term,
 			 const struct sfs_log_place *at, u32 size)
 {
-	const struct sfs_block_hdr *hdr;
 	const struct sfs_log_record *rec;
 	u32 off;
 	u32 len;
 
 	for (off = SFS_UNIT; off < size; off += SFS_UNIT) {
 		rec = (struct sfs_log_record *)(log->buf + off);
-		hdr = &rec->hdr;
-		len = le32_to_cpu(hdr->len);
-		if (le32_to_cpu(hdr->magic) == SFS_MAGIC_LOG &&
-		    le64_to_cpu(hdr->fsid) == log->fsid &&
-		    le64_to_cpu(hdr->addr) == at->addr + off &&
-		    le64_to_cpu(hdr->owner) > at->pos &&
-		    le64_to_cpu(rec->term) == term && len >= sizeof(*rec) &&
+		len = le32_to_cpu(rec->hdr.len);
+		if (is_later(log, term, at, rec, at->addr + off) &&
 		    len <= size - off &&
 		    crc32c(~0U, log->buf + off + 4, len - 4) ==
-			    le32_to_cpu(hdr->crc))
+			    le32_to_cpu(rec->hdr.crc))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a record of this term with a position beyond @at begins at @addr.
+ * Its header is in one sector and says enough; what can not be read there is
+ * none of our business.
+ */
+static bool later_at(struct sfs_log *log, u64 term,
+		     const struct sfs_log_place *at, u64 addr)
+{
+	return sfs_io_read(log->host, SFS_DEV_META, addr, log->buf,
+			   SFS_UNIT) == 0 &&
+	       is_later(log, term, at, (struct sfs_log_record *)log->buf, addr);
+}
+
+/* The same beyond the first SFS_LOG_MAX_RECORD bytes, wherever it may be. */
+static bool later_elsewhere(struct sfs_log *log, u64 term,
+			    const struct sfs_log_place *at)
+{
+	const struct sfs_region *reg = log->region;
+	u64 end = at->segment + log->segment_bytes;
+	u64 addr;
+	u32 i;
+
+	if (end - at->addr >= SFS_LOG_MAX_RECORD + MIN_ROOM)
+		return later_at(log, term, at, at->addr + SFS_LOG_MAX_RECORD);
+	for (i = 0; i < reg->nr_units; i++) {
+		addr = reg->start + (u64)i * reg->unit_bytes;
+		if ((addr < at->segment || addr >= end) &&
+		    later_at(log, term, at, addr))
 			return true;
 	}
 	return false;
@@ -449,7 +491,8 @@ static int read_record(struct sfs_log *log, u64 term,
 		return ret;
 	if (record_fits(log, term, at, size))
 		return 1;
-	if (!later_record(log, term, at, size))
+	if (!later_record(log, term, at, size) &&
+	    !later_elsewhere(log, term, at))
 		return 0;
 	sfs_err(log->host,
 		"damaged log record %llu of term %llu at byte %llu of the metadata device: later ones are there",

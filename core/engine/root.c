@@ -7,6 +7,10 @@
  * durable, and nothing the older generation refers to is reused before both
  * are.  So a crash leaves at least one whole copy, and a copy that is damaged
  * later has a twin of the same generation: falling back never loses a change.
+ *
+ * After a crash between the two writes only one copy is current, and what the
+ * other one refers to is not kept.  The first write after that goes to the
+ * other one, so that a crash in it leaves the current one alone.
  */
 #include "engine/root.h"
 
@@ -162,6 +166,7 @@ int sfs_root_read(struct sfs_host *host, const struct sfs_identity *ident,
 		sfs_root_free(&roots[!pick]);
 	}
 	*ret_root = roots[pick];
+	ret_root->first_copy = !pick;
 	return 0;
 }
 
@@ -211,7 +216,7 @@ int sfs_root_write(struct sfs_host *host, u64 fsid, const struct sfs_root *root)
 		return -ENOMEM;
 	ret = encode(root, buf, &len);
 	for (i = 0; i < 2 && ret == 0; i++) {
-		id.addr = sfs_root_addr[i];
+		id.addr = sfs_root_addr[i ^ root->first_copy];
 		sfs_block_seal(buf, len, &id);
 		ret = sfs_io_write(host, SFS_DEV_META, id.addr, buf,
 				   SFS_ROOT_BYTES, SFS_IO_FUA);

@@ -14,6 +14,7 @@ struct sfs_root {
 	u64 version;
 	u64 next_id;
 	struct sfs_log_place log;
+	u8 first_copy;		/* to be written first: not the current one */
 	u32 nr_slices;
 	struct sfs_slice **slices;	/* referenced; freed by sfs_root_free() */
 };
@@ -36,7 +37,8 @@ int sfs_root_read(struct sfs_host *host, const struct sfs_identity *ident,
 		  struct sfs_root *ret_root);
 /*
  * Writes both copies, one after the other, durably: until the first is, the
- * old root is current; from then on this one.
+ * old root is current; from then on this one.  @root->first_copy is that of
+ * sfs_root_read() or any when both have the same generation.
  */
 int sfs_root_write(struct sfs_host *host, u64 fsid,
 		   const struct sfs_root *root);

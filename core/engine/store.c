@@ -12,7 +12,9 @@
  * A checkpoint freezes the generation, writes it as a run, and makes it current
  * by writing the roots.  The log is replayed from where it stood at the freeze
  * or before; replaying changes that the run has already is harmless, since
- * they are values and not differences, and replay always goes to the end.
+ * they are values and not differences, and replay always goes to the end.  For
+ * that the log must have all that the run has: a root is not written before
+ * the last transaction of the frozen generation is durable in the log.
  * When there are four runs in level 0, the checkpoint merges them with level 1.
  *
  * Sequences of items have the term in their upper half, so they rise from one
@@ -76,6 +78,7 @@ struct sfs_store {
 
 	struct mutex checkpoint_mutex;	/* one at a time */
 	u64 generation;			/* L(checkpoint_mutex): of the root */
+	u8 root_copy;			/* L(checkpoint_mutex): write it first */
 	u64 next_id;			/* L(checkpoint_mutex) */
 
 	spinlock_t wait_lock;
@@ -145,6 +148,11 @@ static bool log_has_room(struct sfs_store *store)
 	       sfs_log_bytes(&store->log) < store->ident.region_bytes / 4;
 }
 
+static bool log_is_long(struct sfs_store *store)
+{
+	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8;
+}
+
 static bool wants_checkpoint(struct sfs_store *store)
 {
 	u64 mem;
@@ -154,7 +162,7 @@ static bool wants_checkpoint(struct sfs_store *store)
 	spin_unlock(&store->active->lock);
 	if (sfs_port_trigger(store->host, SFS_TRIGGER_CHECKPOINT))
 		return true;
-	return sfs_log_bytes(&store->log) > store->ident.region_bytes / 8 ||
+	return log_is_long(store) ||
 	       mem > clamp_t(u64, store->ident.region_bytes / 8, 1ULL << 20,
 			     64ULL << 20);
 }
@@ -176,7 +184,10 @@ int sfs_store_begin(struct sfs_store *store, struct sfs_store_txn *txn,
 	txn->batch->len = 0;
 	txn->batch->cap = cap;
 	mutex_lock(&store->mutex);
-	ret = sfs_memgen_cut(store->active, mem, &txn->mem);
+	/* once more: the one before us may have been poisoned */
+	ret = sfs_store_error(store);
+	if (ret == 0)
+		ret = sfs_memgen_cut(store->active, mem, &txn->mem);
 	if (ret < 0) {
 		mutex_unlock(&store->mutex);
 		kvfree(txn->batch);
@@ -352,6 +363,13 @@ static void log_worker(struct work_struct *work)
 			store->durable = batch->ticket;
 			spin_unlock(&store->wait_lock);
 			wake_up_all(&store->wait);
+			/*
+			 * Whoever ended these transactions did not see them in
+			 * the log, and the next ones may already be waiting for
+			 * the room that only a checkpoint makes.
+			 */
+			if (log_is_long(store))
+				queue_work(store->wq, &store->checkpoint_work);
 		}
 		kvfree(batch);
 	}
@@ -564,6 +582,7 @@ static int write_root(struct sfs_store *store, struct sfs_manifest *man,
 		.version = man->version,
 		.next_id = store->next_id,
 		.log = *log,
+		.first_copy = store->root_copy,
 	};
 	struct sfs_slice *slice;
 	u32 l;
@@ -593,8 +612,9 @@ static int write_root(struct sfs_store *store, struct sfs_manifest *man,
 	return ret;
 }
 
+/* *ret_ticket is that of the last transaction in the frozen generation. */
 static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
-		  struct sfs_log_place *ret_log)
+		  struct sfs_log_place *ret_log, u64 *ret_ticket)
 {
 	struct sfs_memgen *gens[2];
 	struct sfs_manifest *man;
@@ -605,11 +625,16 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 	if (!gen)
 		return -ENOMEM;
 	mutex_lock(&store->mutex);
+	/* half of a transaction may be in it since the caller looked */
+	ret = sfs_store_error(store);
+	if (ret < 0)
+		goto out;
 	gens[0] = gen;
 	gens[1] = store->active;
 	man = sfs_engine_manifest(&store->eng);
 	/* whatever of the frozen generation is logged later is replayed twice */
 	*ret_log = sfs_log_next(&store->log);
+	*ret_ticket = sfs_store_ticket(store) - 1;
 	ret = sfs_engine_swap(&store->eng, gens, 2, man);
 	if (ret == 0) {
 		store->frozen = store->active;
@@ -617,6 +642,7 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 		*ret_gen = store->frozen;
 	}
 	sfs_manifest_put(&store->eng, man);
+out:
 	mutex_unlock(&store->mutex);
 	if (ret < 0)
 		sfs_memgen_put(gen);
@@ -721,18 +747,21 @@ static int checkpoint(struct sfs_store *store)
 	struct sfs_memgen *gen = NULL;
 	struct sfs_log_place log;
 	struct checkpoint *cp;
+	u64 ticket = 0;
 	int ret;
 
 	mutex_lock(&store->checkpoint_mutex);
 	ret = sfs_store_error(store);
 	if (ret == 0)
-		ret = freeze(store, &gen, &log);
+		ret = freeze(store, &gen, &log, &ticket);
 	if (ret < 0)
 		goto out;
 	cp = checkpoint_alloc(store);
 	ret = cp ? 0 : -ENOMEM;
 	if (ret == 0 && gen->nr_items)
 		ret = write_frozen(store, gen, cp);
+	if (ret == 0)
+		ret = sfs_store_wait(store, ticket);
 	if (ret == 0)
 		ret = install(store, cp, &log, true);
 	if (cp)
@@ -891,6 +920,7 @@ static int load(struct sfs_store *store, struct sfs_root *root)
 	if (ret < 0)
 		return ret;
 	store->generation = root->generation;
+	store->root_copy = root->first_copy;
 	store->version = root->version;
 	store->term = root->term;
 	store->replayed_from = root->log;

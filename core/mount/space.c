@@ -92,9 +92,16 @@ static int seg_room(struct sfs_fs *fs, u32 more)
 {
 	struct sfs_own_seg *bigger;
 	struct sfs_own_seg *old;
-	u32 cap = fs->nr_segs + more;
+	bool enough;
+	u32 cap;
 
-	if (fs->cap_segs >= cap)
+	lockdep_assert_held(&fs->segs_mutex);
+	/* the publisher takes segments away meanwhile, but adds none */
+	spin_lock(&fs->space_lock);
+	cap = fs->nr_segs + more;
+	enough = fs->cap_segs >= cap;
+	spin_unlock(&fs->space_lock);
+	if (enough)
 		return 0;
 	cap = 2 * cap;
 	bigger = kvmalloc_array(cap, sizeof(*bigger), GFP_NOFS);

@@ -23,18 +23,20 @@
 int sfs_srv_counters_decode(const void *val, u32 len,
 			    struct sfs_srv_counters *ret_cnt)
 {
-	const struct sfs_srv_state *state = val;
+	struct sfs_srv_state state;
 
-	if (len != sizeof(*state))
+	if (len != sizeof(state))
 		return -EIO;
+	/* items lie in blocks at any address */
+	memcpy(&state, val, sizeof(state));
 	*ret_cnt = (struct sfs_srv_counters){
-		.version = le64_to_cpu(state->version),
-		.stable = le64_to_cpu(state->stable),
-		.next_seq = le64_to_cpu(state->next_seq),
-		.next_run = le64_to_cpu(state->next_run),
-		.next_slice = le64_to_cpu(state->next_slice),
-		.next_order = le64_to_cpu(state->next_order),
-		.next_ino = le64_to_cpu(state->next_ino),
+		.version = le64_to_cpu(state.version),
+		.stable = le64_to_cpu(state.stable),
+		.next_seq = le64_to_cpu(state.next_seq),
+		.next_run = le64_to_cpu(state.next_run),
+		.next_slice = le64_to_cpu(state.next_slice),
+		.next_order = le64_to_cpu(state.next_order),
+		.next_ino = le64_to_cpu(state.next_ino),
 	};
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
  * The ioctl interface of scoutfs: what archive agents, gateways and the
  * scoutfs command ask a mounted filesystem.

@@ -467,6 +467,28 @@ static void cmd_readdir(char **arg)
 	free(seen);
 }
 
+/* names_until_full DIR: files with large attributes until there is no space */
+static void cmd_names_until_full(char **arg)
+{
+	static char val[16384];
+	char name[32];
+	int i, fd;
+
+	CHECK(chdir(arg[0]) == 0);
+	for (i = 0; i < 100000; i++) {
+		snprintf(name, sizeof(name), "file%d", i);
+		fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0644);
+		if (fd < 0)
+			break;
+		memset(val, i, sizeof(val));
+		if (fsetxattr(fd, "user.fill", val, sizeof(val), 0) < 0)
+			break;
+		close(fd);
+	}
+	CHECK(errno == ENOSPC);
+	CHECK(i > 100);
+}
+
 /* unlinked DIR: what is open lives on without a name */
 static void cmd_unlinked(char **arg)
 {
@@ -695,6 +717,7 @@ static const struct {
 	{ "rename", 3, cmd_rename },
 	{ "moves", 3, cmd_moves },
 	{ "readdir", 2, cmd_readdir },
+	{ "names_until_full", 1, cmd_names_until_full },
 	{ "unlinked", 1, cmd_unlinked },
 	{ "names", 1, cmd_names },
 	{ "xattr", 1, cmd_xattr },

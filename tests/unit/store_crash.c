@@ -150,44 +150,63 @@ static bool check_store(const struct run *run, struct sfs_store *store,
 	return engine_matches(eng, &run->pool, tags);
 }
 
-/* Opens @vol, which then is gone; cuts the opening itself, too, if @depth. */
+/* Opens @vol, which then is gone. */
 static bool check_cut(const struct run *run, struct vol *vol, u64 at_least,
-		      u64 at_most, u64 seed, u32 depth)
+		      u64 at_most, u64 *ret_nr)
 {
-	enum sim_loss loss[] = {
-		SIM_LOSE_CACHE, SIM_LOSE_NOTHING, SIM_LOSE_SOME,
-		SIM_LOSE_SECTORS,
-	};
 	struct sfs_store *store;
-	struct moments m;
-	struct vol again;
-	u64 zero = 0;
-	bool good;
-	u64 nr;
+	bool good = false;
 	int ret;
-	u32 i;
 
-	moments_start(&m, vol, depth ? 40 : 0, 1, &zero, &zero);
 	ret = sfs_store_open(vol->host, &vol->ident, &store);
-	moments_stop(&m);
-	good = ret == 0;
-	if (!good) {
+	if (ret < 0) {
 		diag("open: %d", ret);
 		sim_host_log_dump(vol->host);
 	} else {
-		good = check_store(run, store, at_least, at_most, &nr);
+		good = check_store(run, store, at_least, at_most, ret_nr);
 		sfs_store_close(store);
 	}
-	/* cutting the opening changes nothing about what is there */
-	for (i = 0; good && i < m.nr; i++) {
-		moments_vol(&m, i, seed + i, loss[(seed + i) % 4], &again);
-		good = check_cut(run, &again, nr, nr, seed * 31 + i, depth - 1);
-		if (!good)
-			diag("after cut %u of opening it", i);
-	}
-	moments_free(&m);
 	vol_destroy(vol);
 	return good;
+}
+
+/*
+ * Opening what is left of moment @i is cut at each of its writes in turn; that
+ * changes nothing about what is there.
+ */
+static bool check_second_cut(const struct run *run, const struct moments *m,
+			     u32 i, enum sim_loss loss, u64 nr)
+{
+	struct sfs_store *store;
+	struct vol again;
+	struct vol vol;
+	bool off = true;
+	u64 seed;
+	u32 at;
+
+	for (at = 1; off; at++) {
+		seed = run->seed + i + at;
+		moments_vol(m, i, run->seed + i, loss, &vol);
+		sim_host_cut_at(vol.host, at, seed % 4 ? SIM_CUT_TORN :
+						SIM_CUT_AFTER);
+		if (sfs_store_open(vol.host, &vol.ident, &store) == 0)
+			sfs_store_close(store);
+		off = sim_host_is_off(vol.host);
+		if (off) {
+			vol_from(&again, &vol,
+				 sim_host_image(vol.host, SFS_DEV_META, seed,
+						SIM_LOSE_SOME),
+				 sim_host_image(vol.host, SFS_DEV_DATA, seed,
+						SIM_LOSE_SOME), seed);
+			if (!check_cut(run, &again, nr, nr, &nr)) {
+				diag("write %u of opening was cut", at);
+				vol_destroy(&vol);
+				return false;
+			}
+		}
+		vol_destroy(&vol);
+	}
+	return true;
 }
 
 static void check_moments(struct run *run, struct moments *m)
@@ -198,6 +217,7 @@ static void check_moments(struct run *run, struct moments *m)
 	struct vol vol;
 	bool good;
 	u32 loss;
+	u64 nr;
 	u32 i;
 
 	for (loss = SIM_LOSE_CACHE; loss <= SIM_LOSE_SECTORS; loss++) {
@@ -208,8 +228,9 @@ static void check_moments(struct run *run, struct moments *m)
 				continue;
 			moments_vol(m, i, run->seed + i, loss, &vol);
 			good = check_cut(run, &vol, m->at[i].promised,
-					 m->at[i].begun, run->seed + i,
-					 i % 12 == 0);
+					 m->at[i].begun, &nr);
+			if (good && (i + run->seed) % 12 == 0)
+				good = check_second_cut(run, m, i, loss, nr);
 			if (!good)
 				diag("moment %u of %u", i, m->nr);
 		}
