@@ -202,7 +202,6 @@ static void saw(struct sim_actor *a, u64 ino)
 	s->size = in->size;
 	s->hash = sim_hash(0, in->data, in->size);
 	s->event = a->w->events;
-	s->nr = a->nr_log;
 }
 
 /* The contents that were read are those of the model. */

@@ -26,10 +26,8 @@
  * not wait for the transaction: each 512-byte sector of a file may be that of
  * any state from n on that the file had (with zeroes behind the size of that
  * state).  But whoever looked at a data_version with sfs_stat_more() has seen
- * contents, and if that look was at a state that the crash left, or at one
- * before it, then as long as the inode says the same version these are the
- * contents, byte by byte (engine.md, invariant 24).  A look at a state that the
- * crash undid binds nobody: its version may come again with other contents.
+ * contents, and as long as the inode says the same version these are the
+ * contents, byte by byte (engine.md, invariant 24; docs/decisions/0012).
  *
  * Blocks that no item refers to are nobody's business here; that freed blocks
  * are not reused before the freeing is durable follows from 1.
@@ -323,7 +321,9 @@ static bool state_eq(struct match *m, const struct posix *pm, u32 nr,
 	u32 nodes = 0;
 	u32 i;
 
-	if (next && !is_write(&next->op) && !is_resize(&next->op))
+	if (next && ((!is_write(&next->op) && !is_resize(&next->op)) ||
+		     (next->end != U64_MAX && next->res.ret < 0 &&
+		      !next->relearned)))
 		next = NULL;
 	for (i = 0; i < PM_MAX_INODES; i++) {
 		in = &pm->inodes[i];
@@ -613,7 +613,7 @@ static void close_cut(struct sim_world *w, const struct range *r, u32 *nr)
 
 /* Contents of a version that somebody looked at have not changed since. */
 static void check_seen(const struct sim_actor *a, const struct sim_tree *t,
-		       u64 event, u32 nr)
+		       u64 event)
 {
 	const struct sim_seen *s;
 	const struct sim_node *n;
@@ -622,7 +622,7 @@ static void check_seen(const struct sim_actor *a, const struct sim_tree *t,
 	for (i = 0; i < a->nr_seen; i++) {
 		s = &a->seen[i];
 		n = sim_tree_node(t, s->ino);
-		if (s->event > event || s->nr > nr || !n ||
+		if (s->event > event || !n ||
 		    n->attr.data_version != s->data_version)
 			continue;
 		if (n->attr.size == s->size &&
@@ -668,7 +668,7 @@ void sim_expect_crash(struct sim_world *w, const struct sim_tree *t, u64 event,
 				  i, event, a->first, nr_begun(a, event),
 				  m->diff.text, m->diff.text + 128);
 		}
-		check_seen(a, t, event, r[i].hi);
+		check_seen(a, t, event);
 	}
 	close_cut(w, r, ret_nr);
 	for (i = 0; i < w->nr_actors; i++) {
