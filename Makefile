@@ -203,10 +203,18 @@ $(fuzzers): $(B)/%: $(B)/%.o $(call obj,$(fuzz_lib_src)) $(fiber_libs)
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-sanitize=nonnull-attribute
-.PHONY: asan fuzz fuzzers
+# gcc loses track of what is initialised when each access calls the runtime
+TSAN := -fsanitize=thread -Wno-maybe-uninitialized
+.PHONY: asan tsan fuzz fuzzers
 asan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/asan OPT="-O1 -g" \
 		SAN="$(ASAN)" unit $(if $(sim_main),$(B)/asan/sim)
+# What runs threads: the core under them, the shim's own, the daemon.
+TSAN_PROGRAMS := tests/host/core_threads tests/conformance/thread
+tsan:
+	+$(Q)$(MAKE) --no-print-directory B=$(B)/tsan OPT="-O1 -g" \
+		SAN="$(TSAN)" STRICT=1 products $(fuse_test_src:%.c=$(B)/tsan/%) \
+		$(addprefix $(B)/tsan/,$(TSAN_PROGRAMS))
 # libFuzzer comes with clang
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/libfuzzer CC=clang \
@@ -255,6 +263,7 @@ help:
 	@echo "make tests      test programs under $(B)/tests"
 	@echo "make objects    compile all, link nothing"
 	@echo "make asan       unit tests and sim with ASan and UBSan, $(B)/asan"
+	@echo "make tsan       the daemon and what runs threads with TSan, $(B)/tsan"
 	@echo "make fuzz       libFuzzer targets (clang), $(B)/libfuzzer"
 	@echo "make module     $(B)/kernel/VERSION/scoutfs.ko for the installed"
 	@echo "                6.1 and 6.12 headers; KDIR=DIR for another kernel"
