@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,9 +30,11 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,6 +92,22 @@ static int setup_signals(struct daemon *d)
 	return 0;
 }
 
+/* With a limit, locked memory would make every later mapping fail. */
+static bool may_lock_memory(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { { 0 } };
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	    limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	return syscall(SYS_capget, &head, data) == 0 &&
+	       (data[0].effective & (1U << CAP_IPC_LOCK));
+}
+
 /*
  * Memory that must be written back through us should not wait for memory, and
  * neither should we.  Both want privileges and are worth trying only.
@@ -98,6 +117,8 @@ static void setup_memory(void)
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
 		sfs_log(SFS_LOG_DEBUG, "PR_SET_IO_FLUSHER: %s",
 			strerror(errno));
+	if (!may_lock_memory())
+		return;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		sfs_log(SFS_LOG_DEBUG, "mlockall: %s", strerror(errno));
 }

@@ -202,6 +202,7 @@ static void saw(struct sim_actor *a, u64 ino)
 	s->size = in->size;
 	s->hash = sim_hash(0, in->data, in->size);
 	s->event = a->w->events;
+	s->nr = a->nr_log;
 }
 
 /* The contents that were read are those of the model. */
@@ -332,6 +333,8 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 		pm_apply(a->pm, op, &rec->res);
 	if (!learn(a, rec, data))
 		return false;
+	if (op->type == PM_WRITE && rec->res.ret > 0)
+		a->last_written = op->ino;
 	if (op->type == PM_STAT_MORE && rec->res.ret >= 0)
 		saw(a, op->ino);
 	if (op->type == PM_READ && rec->res.ret > 0)
@@ -353,10 +356,32 @@ static const u32 focuses[] = {
 		1U << PM_CLOSE | 1U << PM_SYNC,
 };
 
+/* Looking at a file and writing to it, again and again. */
+static bool same_file(struct sim_actor *a, struct pm_op *op)
+{
+	const struct pm_inode *in = pm_inode(a->pm, a->last_written);
+
+	if (!in || !S_ISREG(in->mode) || !in->size || sim_one_in(&a->rng, 2))
+		return false;
+	memset(op, 0, sizeof(*op));
+	op->ino = in->ino;
+	op->type = sim_one_in(&a->rng, 2) ? PM_STAT_MORE : PM_WRITE;
+	if (op->type == PM_STAT_MORE)
+		return true;
+	op->seed = sim_rnd(&a->rng, U32_MAX);
+	op->off = sim_rnd(&a->rng, in->size);
+	if (sim_one_in(&a->rng, 2))
+		op->off &= ~4095ULL;
+	op->io_len = 1 + sim_rnd(&a->rng, min(in->size - op->off, 9000ULL));
+	return true;
+}
+
 static void make_up(struct sim_actor *a, struct pm_op *op)
 {
 	u32 tries = 12;
 
+	if ((a->focus >> PM_STAT_MORE & 1) && ~a->focus && same_file(a, op))
+		return;
 	do {
 		pm_generate(a->pm, &a->rng, op);
 	} while (!(a->focus >> op->type & 1) && tries--);
@@ -377,7 +402,7 @@ static void act(void *arg)
 	}
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------- */
 
 void sim_actors_create(struct sim_world *w, u32 nr)
 {

@@ -5,7 +5,7 @@
  *	sim smoke			fixed seeds of every kind (TAP)
  *	sim campaign MINUTES [SEED]	new seeds until the time is over
  *	sim replay SEED [KIND]		one run again, exactly
- *	sim run [--seed N] [--kind K] [--ops N] [--runs N]
+ *	sim run [--seed N] [--kind K] [--scale N] [--runs N]
  *	sim seq1 | seq2 [FIRST [COUNT]]	all sequences of one or two operations
  *	sim kinds			what there is
  *
@@ -34,6 +34,10 @@ const struct sim_kind sim_kinds[] = {
 	  sim_run_crash, 8 },
 	{ "every", "a power cut at every write of a short run",
 	  sim_run_every, 8 },
+	{ "seq1", "one operation (number SEED), a power cut at every write",
+	  sim_run_seq1, 1 },
+	{ "seq2", "two operations, with and without a sync between them",
+	  sim_run_seq2, 8 },
 	{ },
 };
 
@@ -93,7 +97,7 @@ static void run(const struct sim_kind *kind, u64 seed, u32 scale)
 	scnprintf(banner, sizeof(banner),
 		  "sim: kind %s, seed %llu, commit %s: sim replay %llu %s",
 		  kind->name, seed, SIM_COMMIT, seed, kind->name);
-	sim_fresh_volume();
+	sim_seq_prepare();
 	shim_set_banner(banner);
 	if (shim_run(&opts, run_one, &o))
 		shim_exit(1);
@@ -129,7 +133,8 @@ static bool number(const char *s, u64 *ret)
 static int usage(void)
 {
 	shim_eprintf("usage: sim smoke | campaign MINUTES [SEED] | replay SEED [KIND] |\n"
-		     "       run [--seed N] [--kind KIND] [--scale N] [--runs N] | kinds\n");
+		     "       run [--seed N] [--kind KIND] [--scale N] [--runs N] |\n"
+		     "       seq1 [FIRST [COUNT]] | seq2 [FIRST [COUNT]] | kinds\n");
 	return 2;
 }
 
@@ -187,6 +192,23 @@ static int cmd_replay(int argc, char **argv)
 	return 0;
 }
 
+static int cmd_seq(const struct sim_kind *kind, u64 nr, int argc, char **argv)
+{
+	u64 start = shim_wall_ns();
+	u64 first = 0;
+	u64 count = nr;
+	u64 i;
+
+	if (argc > 2 || (argc > 0 && !number(argv[0], &first)) ||
+	    (argc > 1 && !number(argv[1], &count)) || first >= nr)
+		return usage();
+	count = min(count, nr - first);
+	for (i = first; i < first + count; i++)
+		run(kind, i, 1);
+	print_totals(start);
+	return 0;
+}
+
 int main(int argc, char **argv);
 int main(int argc, char **argv)
 {
@@ -199,6 +221,12 @@ int main(int argc, char **argv)
 		return cmd_run(argc - 2, argv + 2);
 	if (!strcmp(argv[1], "replay"))
 		return cmd_replay(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "seq1"))
+		return cmd_seq(sim_kind("seq1"), sim_nr_seq1(), argc - 2,
+			       argv + 2);
+	if (!strcmp(argv[1], "seq2"))
+		return cmd_seq(sim_kind("seq2"), sim_nr_seq2(), argc - 2,
+			       argv + 2);
 	if (!strcmp(argv[1], "kinds"))
 		return cmd_kinds();
 	return usage();

@@ -62,7 +62,7 @@ struct sim_world {
 	u64 nr_states;
 	u64 nr_same_states;
 	u64 nr_generations;
-	s64 overhead;			/* blocks of data that nobody has; -1 */
+	s64 overhead;			/* blocks of data that nobody has */
 };
 
 struct sim_world *sim_world_create(u64 seed);
@@ -143,6 +143,7 @@ struct sim_seen {
 	u64 size;
 	u64 hash;
 	u64 event;
+	u32 nr;				/* operations before it */
 };
 
 struct sim_actor {
@@ -162,6 +163,7 @@ struct sim_actor {
 	u32 max_seen;
 	u32 think_us;
 	u32 focus;			/* bits of operations it prefers */
+	u64 last_written;		/* an inode */
 	u64 synced_stamp;		/* no change after the last sync has it */
 	struct shim_task *task;
 };
@@ -210,6 +212,8 @@ void sim_snaps_free(struct sim_world *w);
 void sim_cut_check(struct sim_world *w, u64 event, u32 draws);
 /* The same, and goes on with one of them: mounted, models reset. */
 void sim_cut_recover(struct sim_world *w, u64 event);
+/* Of a new volume: how many blocks are for nobody. */
+void sim_measure(struct sim_world *w);
 /*
  * What must hold when nothing is going on, given what is there: after a while
  * no unfinished work, indexes that fit, no space lost.
@@ -245,6 +249,8 @@ int sim_run_nomem(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
 int sim_run_seq2(u64 seed, u32 scale);
+/* Outside of runs: what sequences begin with. */
+void sim_seq_prepare(void);
 u64 sim_nr_seq1(void);
 u64 sim_nr_seq2(void);
 

@@ -259,8 +259,12 @@ static void xattr_end(struct sfs_items_check *ck)
 }
 
 static void add_xattr_part(struct sfs_items_check *ck,
+			   const struct inode_fact *in,
 			   const struct sfs_key *key, u32 len)
 {
+	/* a deletion that is under way took what was before it */
+	if (in && !in->si.nlink && !in->has_xattr)
+		return;
 	if (key->f2 != ck->xattr_hash || key->f3 != ck->xattr_id ||
 	    key->f4 != ck->xattr_parts || !ck->xattr_rest ||
 	    len != min_t(u32, ck->xattr_rest, SFS_MAX_VAL)) {
@@ -281,7 +285,7 @@ static void add_xattr(struct sfs_items_check *ck, const struct sfs_key *key,
 	u32 val_len = 0;
 
 	if (key->f4) {
-		add_xattr_part(ck, key, len);
+		add_xattr_part(ck, in, key, len);
 		return;
 	}
 	xattr_end(ck);
@@ -309,7 +313,7 @@ static void add_symlink(struct sfs_items_check *ck, const struct sfs_key *key,
 	if (!S_ISLNK(in->si.mode))
 		bad(ck, "inode %llu: has a target but is no symlink",
 		    LLU(key->f1));
-	if (key->f2 * SFS_MAX_VAL != in->symlink_len)
+	if (in->si.nlink && key->f2 * SFS_MAX_VAL != in->symlink_len)
 		bad(ck, "inode %llu: a part of the target is missing",
 		    LLU(key->f1));
 	in->symlink_len += len;

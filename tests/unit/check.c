@@ -129,6 +129,30 @@ static u64 lookup(struct volume *v, u64 dir, const char *name)
 	return attr.ino;
 }
 
+/*
+ * A file with so many items that its deletion takes several steps, deleted
+ * while the volume is being published.
+ */
+static void delete_large(struct volume *v, u64 dir)
+{
+	static char large[26000];
+	u64 ino = make(v, dir, S_IFREG | 0644, 1000);
+	char name[24];
+	u32 i;
+
+	memset(large, 'l', sizeof(large));
+	for (i = 0; i < 20; i++) {
+		scnprintf(name, sizeof(name), "user.large-%u", i);
+		sfs_setxattr(v->fs, &root, ino, name, large, sizeof(large), 0);
+	}
+	sfs_sync(v->fs);
+	sfs_unlink(v->fs, &root, dir, "file-1000", 9, ino);
+	for (i = 0; i < 3; i++) {
+		make(v, dir, S_IFREG | 0644, 2000 + i);
+		sfs_sync(v->fs);
+	}
+}
+
 /* Some of everything, in several runs; ends early when the host is off. */
 static void fill(struct volume *v)
 {
@@ -164,6 +188,8 @@ static void fill(struct volume *v)
 		}
 		if (i % 8 == 7)
 			sfs_sync(v->fs);
+		if (i % 40 == 39)
+			delete_large(v, dirs[0]);
 	}
 }
 
@@ -949,12 +975,17 @@ static void slice_level(struct volume *v)
 	srv_put(&key, val, len);
 }
 
-static void slice_lost(struct volume *v)
+/* All there are: some could be missed by nobody, having only deletions. */
+static void slices_lost(struct volume *v)
 {
-	u32 len;
-	struct sfs_key key = srv_first(SFS_SRV_SLICE, &len);
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_SLICE, 0, 0);
+	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_SLICE, U64_MAX, U64_MAX);
 
-	sfs_store_del(store, &txn, &key);
+	while (sfs_engine_next(sfs_store_engine(store), &key, &last, val,
+			       sizeof(val)) >= 0) {
+		sfs_store_del(store, &txn, &key);
+		sfs_key_inc(&key);
+	}
 }
 
 static const struct damage server_damages[] = {
@@ -969,9 +1000,9 @@ static const struct damage server_damages[] = {
 	{ "free blocks are lost", free_short, "neither free nor owned" },
 	{ "blocks are owned and free", owned_and_free, "belong to" },
 	{ "a slice with a wrong count", slice_items, "items in its range" },
-	{ "a slice with a wrong range", slice_range, "first key is" },
+	{ "a slice with a wrong range", slice_range, "first key is", true },
 	{ "a slice of no known level", slice_level, "level is 200" },
-	{ "a slice is lost", slice_lost, "", true },
+	{ "slices are lost", slices_lost, "the root is missing", true },
 };
 
 static void test_server_items(struct volume *v)
@@ -987,7 +1018,7 @@ static void test_server_items(struct volume *v)
 	     d < server_damages + ARRAY_SIZE(server_damages); d++) {
 		copy(&bad, v);
 		if (sfs_store_open(bad.host, &ident, &store) ||
-		    sfs_store_begin(store, &txn, 8, 5000))
+		    sfs_store_begin(store, &txn, 64, 5000))
 			bail_out("store");
 		d->fn(&bad);
 		if (sfs_store_wait(store, sfs_store_end(store, &txn)))

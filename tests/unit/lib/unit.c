@@ -255,7 +255,7 @@ void vol_destroy(struct vol *vol)
 
 void vol_format(struct vol *vol)
 {
-	struct sfs_key key = SFS_KEY(SFS_ZONE_TOTALS, 1, 0, 0, 0, 0);
+	struct sfs_key key = SFS_KEY(1, 0, 0, 0, 0, 0);
 	u32 bytes = sfs_memgen_item_bytes(0) + 8;
 	struct sfs_memgen *gen = sfs_memgen_create();
 	u8 *mem;
