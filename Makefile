@@ -209,12 +209,12 @@ TSAN := -fsanitize=thread -Wno-maybe-uninitialized
 asan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/asan OPT="-O1 -g" \
 		SAN="$(ASAN)" unit $(if $(sim_main),$(B)/asan/sim)
-# What runs threads: the core under them, the shim's own, the daemon.
-TSAN_PROGRAMS := tests/host/core_threads tests/conformance/thread
+# What runs threads: the daemon, the tests of hosts, the shim's own.
 tsan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/tsan OPT="-O1 -g" \
-		SAN="$(TSAN)" STRICT=1 products $(fuse_test_src:%.c=$(B)/tsan/%) \
-		$(addprefix $(B)/tsan/,$(TSAN_PROGRAMS))
+		SAN="$(TSAN)" STRICT=1 $(patsubst $(B)/%,$(B)/tsan/%, \
+		$(filter-out $(B)/sim,$(programs)) $(host_tests) \
+		$(fuse_tests) $(conf)/thread)
 # libFuzzer comes with clang
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/libfuzzer CC=clang \
