@@ -366,21 +366,22 @@ static bool take_data(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 int sfs_data_reserve(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 		     u64 *ret_count)
 {
-	int tries;
-	int ret;
+	bool published = false;
+	int ret = 0;
 
 	if (take_data(fs, goal, want, ret_start, ret_count))
 		return 0;
 	mutex_lock(&fs->data_mutex);
-	ret = 0;
-	for (tries = 0; ret == 0; tries++) {
+	/* what a request brought, others may take before us */
+	while (ret == 0) {
 		if (take_data(fs, goal, want, ret_start, ret_count))
 			break;
 		ret = sfs_mount_error(fs);
 		if (ret == 0)
 			ret = request_data(fs, goal, want);
-		if (ret == -ENOSPC && tries == 0) {
+		if (ret == -ENOSPC && !published) {
 			/* what was freed may not be published yet */
+			published = true;
 			mutex_unlock(&fs->data_mutex);
 			ret = sfs_publish(fs);
 			mutex_lock(&fs->data_mutex);
