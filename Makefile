@@ -203,10 +203,18 @@ $(fuzzers): $(B)/%: $(B)/%.o $(call obj,$(fuzz_lib_src)) $(fiber_libs)
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-sanitize=nonnull-attribute
-.PHONY: asan fuzz fuzzers
+# gcc loses track of what is initialised when each access calls the runtime
+TSAN := -fsanitize=thread -Wno-maybe-uninitialized
+.PHONY: asan tsan fuzz fuzzers
 asan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/asan OPT="-O1 -g" \
 		SAN="$(ASAN)" unit $(if $(sim_main),$(B)/asan/sim)
+# What runs threads: the daemon, the tests of hosts, the shim's own.
+tsan:
+	+$(Q)$(MAKE) --no-print-directory B=$(B)/tsan OPT="-O1 -g" \
+		SAN="$(TSAN)" STRICT=1 $(patsubst $(B)/%,$(B)/tsan/%, \
+		$(filter-out $(B)/sim,$(programs)) $(host_tests) \
+		$(fuse_tests) $(conf)/thread)
 # libFuzzer comes with clang
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/libfuzzer CC=clang \
@@ -255,6 +263,7 @@ help:
 	@echo "make tests      test programs under $(B)/tests"
 	@echo "make objects    compile all, link nothing"
 	@echo "make asan       unit tests and sim with ASan and UBSan, $(B)/asan"
+	@echo "make tsan       the daemon and what runs threads with TSan, $(B)/tsan"
 	@echo "make fuzz       libFuzzer targets (clang), $(B)/libfuzzer"
 	@echo "make module     $(B)/kernel/VERSION/scoutfs.ko for the installed"
 	@echo "                6.1 and 6.12 headers; KDIR=DIR for another kernel"

@@ -142,7 +142,11 @@ static int64_t walk(struct sfs_req *req,
 	uint32_t done = 0, nr;
 	int ret = 0;
 
-	while (done < want && !atomic_load(&req->interrupted)) {
+	while (done < want) {
+		if (atomic_load(&req->interrupted)) {
+			ret = -EINTR;
+			break;
+		}
 		nr = want - done < WALK_CHUNK ? want - done : WALK_CHUNK;
 		ret = sfs_walk_inodes(req->conn->fs, in->index, &first, &last,
 				      ents, nr);

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -209,10 +209,11 @@ int sfs_fuse_unmount(const char *dir, bool lazy)
 void sfs_fuse_unmount_dead(const char *dir)
 {
 	unsigned int minor;
-	struct stat st;
+	struct statfs st;
 	bool ours;
 
-	if (stat(dir, &st) == 0 ||
+	/* attributes may be cached, this never is */
+	if (statfs(dir, &st) == 0 ||
 	    (errno != ENOTCONN && errno != ECONNABORTED))
 		return;
 	if (find_mount(dir, &minor, &ours) < 0 || !ours)

@@ -232,6 +232,17 @@ static bool is_resource(s64 err)
 	       err == -EINTR;
 }
 
+static bool has_written(const struct sim_rec *rec)
+{
+	u8 *buf = sim_zalloc(rec->op.io_len);
+	bool ok;
+
+	pm_fill(rec->op.seed, buf, rec->op.io_len);
+	ok = !memcmp(buf, rec->data + rec->op.off, rec->res.ret);
+	kvfree(buf);
+	return ok;
+}
+
 /*
  * A write or a change of size that failed may have changed what it was to
  * overwrite, or stepped the version.
@@ -240,10 +251,14 @@ static bool relearn(struct sim_actor *a, struct sim_rec *rec)
 {
 	struct pm_inode *in = pm_inode(a->pm, rec->op.ino);
 	struct sfs_attr at = {};
+	u32 tries = 30;
 	s64 ret;
 
 	if (!in || !S_ISREG(in->mode))
 		return true;
+	/* nobody promises that what it left in the disk's cache stays there */
+	while (sfs_port_flush(a->w->host, SFS_DEV_DATA) && tries)
+		tries--;
 	shim_nofail_begin();
 	ret = sfs_stat_more(a->w->fs, in->ino, &at);
 	if (!ret) {
@@ -255,6 +270,8 @@ static bool relearn(struct sim_actor *a, struct sim_rec *rec)
 		return false;
 	if (at.size != in->size && rec->op.type != PM_WRITE)
 		op_failed(a, rec, "it failed and changed the size");
+	if (rec->res.ret > 0 && !has_written(rec))
+		op_failed(a, rec, "what it says it has written is not there");
 	rec->relearned = true;
 	rec->size = at.size;
 	if (!in->data)
@@ -283,9 +300,9 @@ static bool failed_step(struct sim_actor *a, struct sim_rec *rec)
 		    (rec->op.type == PM_SETATTR &&
 		     (rec->op.set.mask & SFS_SET_SIZE));
 
-	rec->res.ret = -1;
 	if (!(data ? relearn(a, rec) : learn(a, rec, false)))
 		return false;
+	rec->res.ret = -1;
 	rec->end = ++a->w->events;
 	return true;
 }
@@ -327,11 +344,15 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 			  rec->res.ret, want);
 		op_failed(a, rec, text);
 	}
+	if (op->type == PM_WRITE && rec->res.ret > 0 && rec->res.ret < want)
+		return failed_step(a, rec);
 	data = changes_data(a->pm, rec);
 	if (rec->res.ret >= 0)
 		pm_apply(a->pm, op, &rec->res);
 	if (!learn(a, rec, data))
 		return false;
+	if (op->type == PM_WRITE && rec->res.ret > 0)
+		a->last_written = op->ino;
 	if (op->type == PM_STAT_MORE && rec->res.ret >= 0)
 		saw(a, op->ino);
 	if (op->type == PM_READ && rec->res.ret > 0)
@@ -353,10 +374,32 @@ static const u32 focuses[] = {
 		1U << PM_CLOSE | 1U << PM_SYNC,
 };
 
+/* Looking at a file and writing to it, again and again. */
+static bool same_file(struct sim_actor *a, struct pm_op *op)
+{
+	const struct pm_inode *in = pm_inode(a->pm, a->last_written);
+
+	if (!in || !S_ISREG(in->mode) || !in->size || sim_one_in(&a->rng, 2))
+		return false;
+	memset(op, 0, sizeof(*op));
+	op->ino = in->ino;
+	op->type = sim_one_in(&a->rng, 2) ? PM_STAT_MORE : PM_WRITE;
+	if (op->type == PM_STAT_MORE)
+		return true;
+	op->seed = sim_rnd(&a->rng, U32_MAX);
+	op->off = sim_rnd(&a->rng, in->size);
+	if (sim_one_in(&a->rng, 2))
+		op->off &= ~4095ULL;
+	op->io_len = 1 + sim_rnd(&a->rng, min(in->size - op->off, 9000ULL));
+	return true;
+}
+
 static void make_up(struct sim_actor *a, struct pm_op *op)
 {
 	u32 tries = 12;
 
+	if ((a->focus >> PM_STAT_MORE & 1) && ~a->focus && same_file(a, op))
+		return;
 	do {
 		pm_generate(a->pm, &a->rng, op);
 	} while (!(a->focus >> op->type & 1) && tries--);
@@ -377,7 +420,7 @@ static void act(void *arg)
 	}
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------- */
 
 void sim_actors_create(struct sim_world *w, u32 nr)
 {

@@ -17,6 +17,7 @@ static struct sim_world *begin(u64 seed, u32 max_actors)
 
 	sim_plug(w, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
 	sim_mount(w);
+	sim_measure(w);
 	sim_actors_create(w, 1 + sim_rnd(&w->rng, max_actors));
 	return w;
 }

@@ -62,7 +62,7 @@ struct sim_world {
 	u64 nr_states;
 	u64 nr_same_states;
 	u64 nr_generations;
-	s64 overhead;			/* blocks of data that nobody has; -1 */
+	s64 overhead;			/* blocks of data that nobody has */
 };
 
 struct sim_world *sim_world_create(u64 seed);
@@ -162,6 +162,7 @@ struct sim_actor {
 	u32 max_seen;
 	u32 think_us;
 	u32 focus;			/* bits of operations it prefers */
+	u64 last_written;		/* an inode */
 	u64 synced_stamp;		/* no change after the last sync has it */
 	struct shim_task *task;
 };
@@ -210,6 +211,8 @@ void sim_snaps_free(struct sim_world *w);
 void sim_cut_check(struct sim_world *w, u64 event, u32 draws);
 /* The same, and goes on with one of them: mounted, models reset. */
 void sim_cut_recover(struct sim_world *w, u64 event);
+/* Of a new volume: how many blocks are for nobody. */
+void sim_measure(struct sim_world *w);
 /*
  * What must hold when nothing is going on, given what is there: after a while
  * no unfinished work, indexes that fit, no space lost.
@@ -245,8 +248,19 @@ int sim_run_nomem(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
 int sim_run_seq2(u64 seed, u32 scale);
+/* Outside of runs: what sequences begin with. */
+void sim_seq_prepare(void);
 u64 sim_nr_seq1(void);
 u64 sim_nr_seq2(void);
+
+/* Runs that failed once; ends with a kind of NULL. */
+struct sim_regression {
+	const char *kind;
+	u64 seed;
+	u32 scale;
+	const char *why;
+};
+extern const struct sim_regression sim_regressions[];
 
 /* Totals over all runs of the process. */
 struct sim_totals {

@@ -77,7 +77,6 @@ struct sim_world *sim_world_create(u64 seed)
 
 	w->seed = seed;
 	w->rng = seed ^ 0x73696d756c617465ULL;
-	w->overhead = -1;
 	vary_opts(w);
 	return w;
 }

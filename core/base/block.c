@@ -125,6 +125,10 @@ static int sync_io(struct sfs_host *host, int dev, u64 offset, void *buf,
 		},
 	};
 
+	/* where a damaged reference may point to */
+	if (offset >= sfs_port_dev_size(host, dev) ||
+	    len > sfs_port_dev_size(host, dev) - offset)
+		return -EIO;
 	init_completion(&sync.done);
 	sfs_port_io_submit(host, &sync.io);
 	wait_for_completion(&sync.done);

@@ -41,7 +41,7 @@ bool sfs_block_wrong(const void *buf, u32 size, const struct sfs_block_id *id,
 int sfs_block_verify(struct sfs_host *host, const void *buf, u32 size,
 		     const struct sfs_block_id *id);
 
-/* One transfer, waited for. */
+/* One transfer, waited for.  -EIO beyond the end of the device. */
 int sfs_io_read(struct sfs_host *host, int dev, u64 offset, void *buf, u32 len);
 int sfs_io_write(struct sfs_host *host, int dev, u64 offset, void *buf,
 		 u32 len, int flags);

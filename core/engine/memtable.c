@@ -124,7 +124,7 @@ int sfs_memgen_cut(struct sfs_memgen *gen, u32 bytes, u8 **ret_mem)
 		chunk->bytes = size;
 		spin_lock(&gen->lock);
 		list_add(&chunk->head, &gen->chunks);
-		gen->mem_bytes += size;
+		WRITE_ONCE(gen->mem_bytes, gen->mem_bytes + size);
 		gen->cursor = chunk->data;
 		gen->cursor_left = (u32)(size - sizeof(*chunk));
 		mem = cut_locked(gen, bytes);

@@ -20,7 +20,7 @@ struct sfs_memgen {
 	struct list_head chunks;	/* L(lock) */
 	u8 *cursor;			/* L(lock): free part of the last chunk */
 	u32 cursor_left;		/* L(lock) */
-	u64 mem_bytes;			/* L(lock): of all chunks */
+	u64 mem_bytes;			/* L(lock) to change, A: of all chunks */
 	u64 nr_items;			/* L(lock): distinct keys */
 	u64 val_bytes;			/* L(lock): of their newest values */
 };

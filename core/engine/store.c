@@ -195,7 +195,10 @@ int sfs_store_begin(struct sfs_store *store, struct sfs_store_txn *txn,
 	txn->batch->len = 0;
 	txn->batch->cap = cap;
 	mutex_lock(&store->mutex);
-	ret = sfs_memgen_cut(store->active, mem, &txn->mem);
+	/* once more: the one before us may have been poisoned */
+	ret = sfs_store_error(store);
+	if (ret == 0)
+		ret = sfs_memgen_cut(store->active, mem, &txn->mem);
 	if (ret < 0) {
 		mutex_unlock(&store->mutex);
 		kvfree(txn->batch);
@@ -630,6 +633,10 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 	if (!gen)
 		return -ENOMEM;
 	mutex_lock(&store->mutex);
+	/* half of a transaction may be in it since the caller looked */
+	ret = sfs_store_error(store);
+	if (ret < 0)
+		goto out;
 	gens[0] = gen;
 	gens[1] = store->active;
 	man = sfs_engine_manifest(&store->eng);
@@ -643,6 +650,7 @@ static int freeze(struct sfs_store *store, struct sfs_memgen **ret_gen,
 		*ret_gen = store->frozen;
 	}
 	sfs_manifest_put(&store->eng, man);
+out:
 	mutex_unlock(&store->mutex);
 	if (ret < 0)
 		sfs_memgen_put(gen);

@@ -68,6 +68,7 @@ struct sfs_ivol {
 	u8 has_atime;
 	u64 version_txn;	/* transaction of the first step since it was seen */
 	u64 shrink_txn;		/* transaction that last made it shorter */
+	u64 data_txn;		/* transaction that last changed contents */
 	struct sfs_time atime;
 };
 
@@ -104,6 +105,7 @@ struct sfs_inodes {
 	struct list_head vol_lru;		/* L(vol_lock) */
 	u32 vol_nr_idle;			/* L(vol_lock) */
 	u64 vol_shrink_txn;			/* L(vol_lock): of those forgotten */
+	u64 vol_data_txn;			/* L(vol_lock): of those forgotten */
 	wait_queue_head_t vol_wait;		/* busy ended */
 
 	struct mutex ino_mutex;

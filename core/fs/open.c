@@ -19,7 +19,8 @@
  * but while the transaction that made the file shorter is not durable they are
  * still contents after a crash: overwriting waits for that one, too.  A look is
  * sfs_stat_more(), not sfs_getattr(): hosts show a version to programs by the
- * former alone.  An inode this table does not know counts as seen, so entries
+ * former alone.  It first makes the contents durable that the version stands
+ * for: a version that was seen never comes back with other contents.  An inode this table does not know counts as seen, so entries
  * may be forgotten at any time.
  *
  * Times of access follow relatime: a read moves atime when it is not later than
@@ -123,13 +124,14 @@ static struct sfs_ivol *vol_unuse(struct sfs_inodes *in, struct sfs_ivol *vol)
 	SFS_ASSERT_CMP(vol->users, >, 0);
 	if (--vol->users)
 		return NULL;
-	if (vol->fresh || vol->has_atime || vol->shrink_txn) {
+	if (vol->fresh || vol->has_atime || vol->shrink_txn || vol->data_txn) {
 		list_add_tail(&vol->lru, &in->vol_lru);
 		if (++in->vol_nr_idle <= SFS_IVOL_IDLE_MAX)
 			return NULL;
 		vol = list_first_entry(&in->vol_lru, struct sfs_ivol, lru);
 	}
 	in->vol_shrink_txn = max(in->vol_shrink_txn, vol->shrink_txn);
+	in->vol_data_txn = max(in->vol_data_txn, vol->data_txn);
 	vol_unhash(in, vol);
 	return vol;
 }
@@ -153,7 +155,7 @@ bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
 	spin_lock(&in->vol_lock);
 	ok = !vol->opens && vol->busy == SFS_BUSY_NO;
 	if (ok)
-		vol->busy = busy;
+		WRITE_ONCE(vol->busy, busy);
 	else
 		vol->again = 1;
 	spin_unlock(&in->vol_lock);
@@ -170,8 +172,9 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 		vol->fresh = 0;
 		vol->has_atime = 0;
 		vol->shrink_txn = 0;
+		vol->data_txn = 0;
 	}
-	vol->busy = SFS_BUSY_NO;
+	WRITE_ONCE(vol->busy, SFS_BUSY_NO);
 	spin_unlock(&in->vol_lock);
 	wake_up_all(&in->vol_wait);
 }
@@ -187,6 +190,7 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
 		if (vol->busy != SFS_BUSY_TRUNCATING)
 			break;
 		spin_unlock(&in->vol_lock);
+		/* without the lock, which is taken to look again */
 		wait_event(in->vol_wait,
 			   READ_ONCE(vol->busy) != SFS_BUSY_TRUNCATING);
 	}
@@ -284,6 +288,7 @@ static void version_step(struct sfs_fs *fs, struct sfs_hold *hold,
 	if (ahead || !vol->bumped)
 		si->data_version++;
 	vol->bumped = ahead;
+	vol->data_txn = hold->txn_nr;
 	if (!vol->fresh) {
 		vol->fresh = 1;
 		vol->version_txn = hold->txn_nr;
@@ -353,11 +358,30 @@ int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 	return ret;
 }
 
-int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+/* The transaction that has the latest change of contents, 0: a durable one. */
+static u64 data_txn(struct sfs_fs *fs, u64 ino)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
+	u64 txn;
 
+	spin_lock(&in->vol_lock);
+	vol = vol_find(in, ino);
+	txn = vol && vol->data_txn ? vol->data_txn : in->vol_data_txn;
+	spin_unlock(&in->vol_lock);
+	return txn;
+}
+
+int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+{
+	struct sfs_inodes *in = fs->inodes;
+	u64 txn = data_txn(fs, ino);
+	struct sfs_ivol *vol;
+	int ret;
+
+	ret = txn ? sfs_txn_wait(fs, txn) : 0;
+	if (ret < 0)
+		return ret;
 	spin_lock(&in->vol_lock);
 	vol = vol_find(in, ino);
 	if (vol) {

@@ -71,7 +71,8 @@ void sfs_inodes_stop(struct sfs_fs *fs)
 	unsigned int i;
 
 	spin_lock(&in->work_lock);
-	in->stopping = 1;
+	/* the worker's scan looks without the lock: it ends a little later */
+	WRITE_ONCE(in->stopping, 1);
 	spin_unlock(&in->work_lock);
 	cancel_delayed_work_sync(&in->scan);
 	destroy_workqueue(in->wq);

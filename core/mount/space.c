@@ -92,9 +92,16 @@ static int seg_room(struct sfs_fs *fs, u32 more)
 {
 	struct sfs_own_seg *bigger;
 	struct sfs_own_seg *old;
-	u32 cap = fs->nr_segs + more;
+	bool enough;
+	u32 cap;
 
-	if (fs->cap_segs >= cap)
+	lockdep_assert_held(&fs->segs_mutex);
+	/* the publisher takes segments away meanwhile, but adds none */
+	spin_lock(&fs->space_lock);
+	cap = fs->nr_segs + more;
+	enough = fs->cap_segs >= cap;
+	spin_unlock(&fs->space_lock);
+	if (enough)
 		return 0;
 	cap = 2 * cap;
 	bigger = kvmalloc_array(cap, sizeof(*bigger), GFP_NOFS);
@@ -359,21 +366,22 @@ static bool take_data(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 int sfs_data_reserve(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 		     u64 *ret_count)
 {
-	int tries;
-	int ret;
+	bool published = false;
+	int ret = 0;
 
 	if (take_data(fs, goal, want, ret_start, ret_count))
 		return 0;
 	mutex_lock(&fs->data_mutex);
-	ret = 0;
-	for (tries = 0; ret == 0; tries++) {
+	/* what a request brought, others may take before us */
+	while (ret == 0) {
 		if (take_data(fs, goal, want, ret_start, ret_count))
 			break;
 		ret = sfs_mount_error(fs);
 		if (ret == 0)
 			ret = request_data(fs, goal, want);
-		if (ret == -ENOSPC && tries == 0) {
+		if (ret == -ENOSPC && !published) {
 			/* what was freed may not be published yet */
+			published = true;
 			mutex_unlock(&fs->data_mutex);
 			ret = sfs_publish(fs);
 			mutex_lock(&fs->data_mutex);

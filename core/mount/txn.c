@@ -44,9 +44,11 @@ static bool admit(struct sfs_fs *fs, const struct sfs_need *need,
 	bool slow = patient && sfs_publish_l0(fs) >= L0_HARD_LIMIT;
 	struct sfs_txn *txn;
 	bool done = true;
+	u64 nr;
 
 	spin_lock(&fs->txn_lock);
 	txn = fs->txn;
+	nr = txn->nr;		/* without a hold it may be gone right after */
 	*ret_err = fs->err;
 	*ret_txn = NULL;
 	if (!fs->err) {
@@ -62,7 +64,7 @@ static bool admit(struct sfs_fs *fs, const struct sfs_need *need,
 	}
 	spin_unlock(&fs->txn_lock);
 	if (full || (!done && !slow))
-		sfs_publish_kick(fs, txn->nr);
+		sfs_publish_kick(fs, nr);
 	return done;
 }
 

@@ -106,24 +106,29 @@ static void cut_free(struct sfs_server *srv, struct sfs_store_txn *txn,
 
 /*
  * Owned extents are as long as they can be, so that what a mount puts into
- * files in one piece is in one of them.
+ * files in one piece is in one of them.  Looks at all it needs before the
+ * first change, so that after an error there is nothing to take back.
  */
 static int own_extent(struct sfs_server *srv, struct sfs_store_txn *txn,
 		      u64 rid, u64 start, u64 count)
 {
 	struct extent ext;
+	u64 first = start;
 	int ret;
 
 	ret = next_extent(srv, SFS_SRV_DATA_OWNED, rid, start - 1, &ext);
 	if (ret == 0 && ext_last(&ext) == start - 1) {
-		del_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, start - 1);
-		start = ext.start;
-		count += ext.count;
+		first = ext.start;
 		ret = next_extent(srv, SFS_SRV_DATA_OWNED, rid, start + count,
 				  &ext);
 	}
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
+	if (first < start) {
+		del_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, start - 1);
+		count += start - first;
+		start = first;
+	}
 	if (ret == 0 && ext.start == start + count)
 		count += ext.count;	/* the item of its last block is replaced */
 	put_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, start, count);
@@ -214,6 +219,7 @@ int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,
 	u64 total = srv->ident.id.data_bytes / SFS_UNIT;
 	struct extent ext;
 	u64 freed = count;
+	u64 first = start;
 	int ret;
 
 	if (count == 0 || start < SFS_DATA_FIRST / SFS_UNIT ||
@@ -221,9 +227,7 @@ int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,
 		return -EINVAL;
 	ret = next_extent(srv, SFS_SRV_DATA_FREE, 0, start - 1, &ext);
 	if (ret == 0 && ext_last(&ext) == start - 1) {
-		del_extent(srv, txn, SFS_SRV_DATA_FREE, 0, start - 1);
-		start = ext.start;
-		count += ext.count;
+		first = ext.start;
 		ret = next_extent(srv, SFS_SRV_DATA_FREE, 0, start + count,
 				  &ext);
 	}
@@ -234,6 +238,11 @@ int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,
 			"blocks %llu to %llu of the data device are freed twice",
 			start, start + count - 1);
 		return -EUCLEAN;
+	}
+	if (first < start) {
+		del_extent(srv, txn, SFS_SRV_DATA_FREE, 0, start - 1);
+		count += start - first;
+		start = first;
 	}
 	if (ret == 0 && ext.start == start + count)
 		count += ext.count;	/* the item of its last block is replaced */
@@ -257,8 +266,10 @@ static int reclaim_batch(struct sfs_server *srv, u64 rid)
 		ret = next_extent(srv, SFS_SRV_DATA_OWNED, rid, 0, &ext);
 		if (ret < 0)
 			break;
-		del_extent(srv, &txn, SFS_SRV_DATA_OWNED, rid, ext_last(&ext));
 		ret = sfs_data_return(srv, &txn, ext.start, ext.count);
+		if (ret < 0)
+			break;
+		del_extent(srv, &txn, SFS_SRV_DATA_OWNED, rid, ext_last(&ext));
 		nr++;
 	}
 	if (nr)

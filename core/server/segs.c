@@ -255,8 +255,11 @@ static u64 oldest_read(struct sfs_server *srv)
 	u64 oldest = sfs_engine_oldest(&srv->vol);
 	struct sfs_session *sess;
 
-	list_for_each_entry(sess, &srv->sessions, head)
-		oldest = min(oldest, sess->acked);
+	list_for_each_entry(sess, &srv->sessions, head) {
+		/* others have not been told of any version yet, or read no more */
+		if (sess->joined)
+			oldest = min(oldest, READ_ONCE(sess->acked));
+	}
 	return oldest;
 }
 

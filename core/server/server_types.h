@@ -43,7 +43,7 @@ struct sfs_session {
 	struct sfs_client *client;	/* I: whose connection this is */
 	u64 rid;			/* I */
 	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
-	u64 acked;			/* L(store): oldest version it may read */
+	u64 acked;			/* A: oldest version it may read, once joined */
 	u64 publish_nr;			/* L(store) */
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */

@@ -247,7 +247,8 @@ struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req)
 	spare = sfs_srv_open_seq(sess);
 	sess->joined = true;
 	sess->join_man = sfs_engine_manifest(&srv->vol);
-	sess->acked = sess->join_man->version;
+	/* no acknowledgement comes before our reply */
+	WRITE_ONCE(sess->acked, sess->join_man->version);
 	key = SFS_SRV_KEY(SFS_SRV_MOUNT, sess->rid, 0);
 	sfs_store_put(srv->store, &txn, &key, &rec, sizeof(rec));
 	body = (struct sfs_msg_join_reply *)reply->payload;
@@ -338,7 +339,6 @@ struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req)
 		goto err_free;
 	memset(sess->open_seqs, 0, sizeof(sess->open_seqs));
 	sess->joined = false;
-	sess->acked = U64_MAX;
 	sess->owned_data = 0;
 	ret = sfs_segs_close_all(srv, &txn, sess->rid, srv->version + 1);
 	sess->owned_segs = 0;
@@ -370,7 +370,10 @@ void sfs_srv_ack(struct sfs_session *sess, struct sfs_msg *msg)
 
 	if (sfs_msg_len(msg) < sizeof(*ack))
 		return;
-	/* one writer, and a stale value only keeps space longer */
+	/*
+	 * Without the store's mutex, which is held for reading blocks: this is
+	 * the one writer, and a stale value only keeps space longer.
+	 */
 	if (le64_to_cpu(ack->oldest) > READ_ONCE(sess->acked))
 		WRITE_ONCE(sess->acked, le64_to_cpu(ack->oldest));
 	if (!READ_ONCE(sess->srv->stopping))

@@ -54,6 +54,24 @@ static int run(const struct sfs_mount_request *mr, bool fake)
 	return sfs_control_mount(mr);
 }
 
+/*
+ * With remount, mount(8) also hands over what the kernel shows of the mount,
+ * options of FUSE among it; only generic ones can be changed.
+ */
+static bool is_remount(int argc, char **argv)
+{
+	const char *p;
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		p = strstr(argv[i], "remount");
+		if (p && (p == argv[i] || p[-1] == ',') &&
+		    (p[7] == ',' || !p[7]))
+			return true;
+	}
+	return false;
+}
+
 /* As the kernel names it, which is how it is found again. */
 static char *absolute(const char *dir)
 {
@@ -73,6 +91,8 @@ int main(int argc, char **argv)
 
 	sfs_host_log_init("mount.scoutfs", SFS_LOG_STDERR, false);
 	sfs_options_default(&opts);
+	if (is_remount(argc, argv))
+		sfs_options_sloppy(&opts);
 	while ((c = getopt(argc, argv, "sfnvN:o:t:hV")) != -1) {
 		switch (c) {
 		case 's':

@@ -18,6 +18,7 @@ for i in 1 2 3; do
 	echo "not synced" >"$MNT/k$i/maybe"
 	ok "kill $i" kill_daemon
 	ok "mount over the dead one $i" mount_volume
+	is "the dead one is gone $i" "$(grep -c " $MNT " /proc/mounts)" 1
 	ok "what was synced is there $i" "$OPS" verify "$MNT/k$i/link" 3145728 "$i"
 done
 ok "unmount" unmount

@@ -2,10 +2,11 @@
 /*
  * The ioctl interface of a mount, with good and with bad arguments.
  *
- *	ioctls DIR [user]
+ *	ioctls DIR [user [weak]]
  *
  * DIR is an empty directory of the mount.  With "user" the caller has no
- * privileges, and calls that want some are refused.
+ * privileges, and calls that want some are refused; with "weak" the daemon has
+ * none either and can not look into everybody.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -317,8 +318,9 @@ static void *thread_main(void *arg)
 }
 
 /* Many at once, from threads and from callers that nobody may look into. */
-static void test_callers(int dir)
+static void test_callers(int dir, int weak_daemon)
 {
+	entry_t ents[32];
 	pthread_t thread[24];
 	int i, status;
 
@@ -329,7 +331,10 @@ static void test_callers(int dir)
 		pthread_join(thread[i], NULL);
 	if (fork() == 0) {
 		CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
-		thread_main(&dir);
+		if (weak_daemon)
+			FAILS(walk(dir, 0, ents, 32), EOPNOTSUPP);
+		else
+			thread_main(&dir);
 		exit(0);
 	}
 	CHECK(wait(&status) > 0 && status == 0);
@@ -340,7 +345,7 @@ int main(int argc, char **argv)
 	int dir;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: ioctls DIR [user]\n");
+		fprintf(stderr, "usage: ioctls DIR [user [weak]]\n");
 		return 2;
 	}
 	dir = open(argv[1], O_RDONLY | O_DIRECTORY);
@@ -353,6 +358,6 @@ int main(int argc, char **argv)
 	test_volume(dir);
 	test_path(dir, argc == 2);
 	test_unknown(dir);
-	test_callers(dir);
+	test_callers(dir, argc > 3);
 	return 0;
 }

@@ -24,6 +24,9 @@ tap_bad=0
 
 # the daemon's log, shown when something fails
 export SCOUTFS_LOG=$SCRATCH/daemon.log
+# what race reports of a build with ThreadSanitizer begin with
+RACES=$SCRATCH/race
+export TSAN_OPTIONS="${TSAN_OPTIONS:-} log_path=$RACES history_size=5"
 
 mkdir -p "$MNT"
 
@@ -80,6 +83,15 @@ skip() { # name, reason
 }
 
 tap_done() {
+	local file
+
+	for file in "$RACES".*; do
+		[ -e "$file" ] || continue
+		tap_nr=$((tap_nr + 1))
+		tap_bad=1
+		echo "not ok $tap_nr - data races"
+		head -n 60 "$file" | sed 's/^/# /'
+	done
 	echo "1..$tap_nr"
 	exit "$tap_bad"
 }

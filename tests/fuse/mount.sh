@@ -156,16 +156,23 @@ ok "help" "$BUILD/scoutfs-fuse" --help
 ok "version" "$BUILD/scoutfs-fuse" --version
 
 # ---- mount(8)
-if [ "$(id -u)" = 0 ] && ! [ -e /sbin/mount.scoutfs ] && [ -w /sbin ]; then
-	trap 'rm -f /sbin/mount.scoutfs; cleanup' EXIT
-	ln -s "$helper" /sbin/mount.scoutfs
-fi
+links=
+link_helper() { # name
+	[ "$(id -u)" = 0 ] && [ ! -e "$1" ] && [ -w "${1%/*}" ] || return
+	ln -s "$helper" "$1" && links="$links $1"
+}
+link_helper /sbin/mount.scoutfs
+link_helper /sbin/mount.fuse.scoutfs
+trap 'rm -f $links; cleanup' EXIT
 if [ "$(readlink /sbin/mount.scoutfs)" = "$helper" ]; then
 	ok "mount -t scoutfs" mount -t scoutfs \
-		-o "metadev_path=$META,nosuid" "$DATA" "$MNT"
+		-o "metadev_path=$META,nosuid,ro" "$DATA" "$MNT"
 	ok "the file is there" test -e "$MNT/file"
-	ok "mount(8)'s options arrive" grep -q " $MNT fuse.scoutfs .*nosuid" \
-		/proc/mounts
+	ok "mount(8)'s options arrive" \
+		grep -q " $MNT fuse.scoutfs ro,nosuid" /proc/mounts
+	refused "read-only" "Read-only" touch "$MNT/new"
+	ok "mount -o remount,rw" mount -o remount,rw "$MNT"
+	ok "not read-only" touch "$MNT/new"
 	ok "unmount" unmount
 else
 	skip "mount -t scoutfs" "no link can be made in /sbin"
@@ -176,7 +183,7 @@ loops=
 if [ "$(id -u)" = 0 ] && loop_a=$(losetup -f --show "$META" 2>/dev/null) &&
    loop_b=$(losetup -f --show "$DATA" 2>/dev/null); then
 	loops="$loop_a $loop_b"
-	trap 'rm -f /sbin/mount.scoutfs; cleanup; losetup -d $loops' EXIT
+	trap 'rm -f $links; cleanup; losetup -d $loops' EXIT
 	ok "mount of block devices" "$helper" "$loop_b" "$MNT" \
 		-o "metadev_path=$loop_a"
 	ok "the file is there" test -e "$MNT/file"
