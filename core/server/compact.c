@@ -305,6 +305,17 @@ static bool passes_slice(struct job *job, const struct sfs_key *key)
 	       sfs_key_cmp(&level->slices[at]->last, key) < 0;
 }
 
+/* With @slice the job might need more than there is. */
+static bool too_much(const struct job *job, const struct sfs_slice *slice)
+{
+	u32 seg = job->srv->segs.bytes;
+
+	/* what level 0 adds to it, and the end of the last segment */
+	return slice && written(job) + slice->run->bytes +
+				slice->run->bytes / 4 + 2 * seg >
+			job->free_before * seg;
+}
+
 static bool job_full(const struct job *job)
 {
 	return written(job) >= job->most ||
@@ -333,13 +344,15 @@ static int run_steps(struct job *job)
 		}
 		if (!begin && job_full(job))
 			return end_output(job);
+		step_range(job, &key, &slice, &first, &last);
+		if (!begin && too_much(job, slice))
+			return end_output(job);
 		/* an output may not reach across a slice that stays */
 		if (!begin && passes_slice(job, &key)) {
 			ret = end_output(job);
 			if (ret < 0)
 				return ret;
 		}
-		step_range(job, &key, &slice, &first, &last);
 		ret = merge_range(job, slice, &first, &last);
 		if (ret == 0 && job->wr &&
 		    sfs_run_writer_bytes(job->wr) >= target_bytes(job->srv))
