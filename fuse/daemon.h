@@ -69,7 +69,7 @@ struct sfs_req {
 	atomic_int interrupted;		/* A */
 	struct sfs_req *active_next;	/* L(conn->active_lock) */
 	struct sfs_req *queue_next;	/* L(pool's lock) */
-	struct sfs_workpool *queued_in;	/* L(conn->active_lock) */
+	struct sfs_workpool *queued_in;	/* I may be taken out of it; or NULL */
 	void (*fn)(struct sfs_req *req);
 	uint64_t result[2];		/* O for the second half */
 	uint64_t msg[];			/* I copy of the message */

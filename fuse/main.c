@@ -139,6 +139,22 @@ static void go_background(void)
 		sfs_log(SFS_LOG_DEBUG, "chdir: %s", strerror(errno));
 }
 
+/*
+ * Whoever starts us may have closed the standard descriptors; a device must
+ * not get one of their numbers.  Status files are for everybody to read.
+ */
+static void setup_process(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	umask(022);
+}
+
 static void sleep_ms(unsigned int ms)
 {
 	struct timespec ts = {
@@ -195,27 +211,23 @@ static void stop_conn(struct sfs_conn *conn)
 	sfs_conn_stop(conn);
 }
 
+/* Our descriptors go with us, which frees whoever waits for this mount. */
 static void *watchdog_main(void *arg)
 {
-	struct daemon *d = arg;
-	struct sfs_conn *conn;
-
 	sleep_ms(WATCHDOG_S * 1000);
 	sfs_log(SFS_LOG_ERR, "the end takes more than %d seconds: giving up",
 		WATCHDOG_S);
-	for (conn = d->vol->conns; conn; conn = conn->next)
-		sfs_conn_abort(conn);
 	_exit(1);
 }
 
-static void start_watchdog(struct daemon *d)
+static void start_watchdog(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attr, watchdog_main, d))
+	if (pthread_create(&thread, &attr, watchdog_main, NULL))
 		sfs_log(SFS_LOG_WARN, "no watchdog: %s", strerror(errno));
 	pthread_attr_destroy(&attr);
 }
@@ -321,32 +333,46 @@ static void accept_client(struct daemon *d)
 	close(sock);
 }
 
-static int listen_on(struct daemon *d)
+/* Under another name first: a socket that can be seen can be connected to. */
+static int bind_socket(struct daemon *d)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int sock, ret = 0;
+
+	if (strlen(d->socket_path) + strlen(".new") >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	sprintf(addr.sun_path, "%s.new", d->socket_path);
+	/* we own the volume, so whoever had these names is gone */
+	unlink(addr.sun_path);
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		      0);
+	if (sock < 0)
+		return -errno;
+	if (bind(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(sock, 16) < 0 ||
+	    rename(addr.sun_path, d->socket_path) < 0) {
+		ret = -errno;
+		unlink(addr.sun_path);
+		close(sock);
+		return ret;
+	}
+	return sock;
+}
+
+static int listen_on(struct daemon *d)
+{
 	int ret;
 
-	d->listen_fd = -1;
 	sfs_socket_path(sfs_fsid(d->vol->fs), d->socket_path,
 			sizeof(d->socket_path));
-	if (strlen(d->socket_path) >= sizeof(addr.sun_path)) {
-		sfs_log(SFS_LOG_ERR, "%s is too long for a socket",
-			d->socket_path);
-		return -ENAMETOOLONG;
-	}
-	strcpy(addr.sun_path, d->socket_path);
-	/* we own the volume, so whoever had this name is gone */
-	unlink(d->socket_path);
-	d->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-			      SOCK_NONBLOCK, 0);
-	if (d->listen_fd < 0 ||
-	    bind(d->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    listen(d->listen_fd, 16) < 0) {
-		ret = -errno;
+	ret = bind_socket(d);
+	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "cannot listen on %s: %s", d->socket_path,
 			strerror(-ret));
 		return ret;
 	}
+	d->listen_fd = ret;
+	sfs_status_sweep();
 	return 0;
 }
 
@@ -401,10 +427,10 @@ static int finish(struct daemon *d)
 
 	stop_listening(d);
 	sfs_owner_stopping(d->vol->host);
-	start_watchdog(d);
+	start_watchdog();
 	while ((conn = d->vol->conns)) {
+		d->vol->conns = conn->next;
 		stop_conn(conn);
-		d->vol->conns = NULL;
 	}
 	return sfs_volume_stop(d->vol);
 }
@@ -596,6 +622,7 @@ int main(int argc, char **argv)
 	struct args a = { .control_fd = -1 };
 	int ret;
 
+	setup_process();
 	sfs_host_log_init(PROG, SFS_LOG_STDERR, false);
 	sfs_options_default(&a.opts);
 	ret = parse_args(argc, argv, &a);

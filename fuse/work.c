@@ -131,7 +131,9 @@ void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
 	if (atomic_load(&req->interrupted))
 		atomic_store(&work->interrupted, 1);
 	work->fn = fn;
-	work->queued_in = wp;
+	/* a write has happened and must not be answered as if it had not */
+	if (req->d.h->opcode != FW_WRITE)
+		work->queued_in = wp;
 	sfs_req_activate(work);
 
 	pthread_mutex_lock(&wp->lock);
@@ -144,8 +146,9 @@ void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
 	ok = need_thread(wp);
 	pthread_cond_signal(&wp->wake);
 	pthread_mutex_unlock(&wp->lock);
+	/* without a single thread, better here than never */
 	if (!ok && sfs_workpool_cancel(wp, work)) {
-		sfs_reply_err(work, -ENOMEM);
+		fn(work);
 		sfs_req_deactivate(work);
 		free(work);
 	}

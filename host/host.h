@@ -254,5 +254,7 @@ int sfs_status_create(struct sfs_host *host, __u64 fsid, __u64 rid,
 		      const struct sfs_options *opts,
 		      struct sfs_status **ret_st);
 void sfs_status_remove(struct sfs_status *st);
+/* Removes what killed daemons of other volumes have left in the run directory. */
+void sfs_status_sweep(void);
 
 #endif

@@ -5,9 +5,9 @@
  * directory.
  *
  * The directory is filled under a name with a dot and then renamed, so that
- * whoever finds it finds it complete.  What a daemon that was killed left
- * behind is replaced only by chance (names contain random ids), so leftovers
- * of the same volume are removed first: the caller owns the volume.
+ * whoever finds it finds it complete.  What a killed daemon left is removed by
+ * the next one: of the same volume, because the caller owns it, of others when
+ * nobody listens on their socket.
  */
 #include "host/host.h"
 
@@ -17,8 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct sfs_status {
@@ -143,15 +145,16 @@ static void remove_tree(int parent_fd, const char *name, int depth)
 	unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
-static void remove_leftovers(int run_fd, __u64 fsid)
+/* @digits: the first six of the volume's id. */
+static void remove_leftovers(int run_fd, const char *digits)
 {
 	char prefix[16], hidden[16];
 	struct dirent *de;
 	DIR *dir;
 	int fd;
 
-	snprintf(prefix, sizeof(prefix), "f.%06llx.r.", fsid >> 40);
-	snprintf(hidden, sizeof(hidden), ".f.%06llx.r.", fsid >> 40);
+	snprintf(prefix, sizeof(prefix), "f.%.6s.r.", digits);
+	snprintf(hidden, sizeof(hidden), ".f.%.6s.r.", digits);
 	fd = openat(run_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
@@ -185,7 +188,7 @@ int sfs_status_create(struct sfs_host *host, __u64 fsid, __u64 rid,
 	snprintf(st->name, sizeof(st->name), "f.%06llx.r.%06llx", fsid >> 40,
 		 rid >> 40);
 	snprintf(hidden, sizeof(hidden), ".%s", st->name);
-	remove_leftovers(st->run_fd, fsid);
+	remove_leftovers(st->run_fd, st->name + strlen("f."));
 	fd = make_dir(st->run_fd, hidden);
 	if (fd < 0) {
 		ret = fd;
@@ -219,4 +222,45 @@ void sfs_status_remove(struct sfs_status *st)
 	remove_tree(st->run_fd, st->name, 1);
 	close(st->run_fd);
 	free(st);
+}
+
+/* Nobody listens any more: a daemon's socket appears when it does. */
+static bool is_dead_socket(const char *name)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	bool dead = false;
+	int sock, len;
+
+	len = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s",
+		       sfs_run_dir(), name);
+	if (len >= (int)sizeof(addr.sun_path))
+		return false;
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		      0);
+	if (sock < 0)
+		return false;
+	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		dead = errno == ECONNREFUSED;
+	close(sock);
+	return dead;
+}
+
+void sfs_status_sweep(void)
+{
+	DIR *dir = opendir(sfs_run_dir());
+	struct dirent *de;
+	char digits[7];
+
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		if (strlen(de->d_name) != strlen("0123456789abcdef.sock") ||
+		    strcmp(de->d_name + 16, ".sock") ||
+		    !is_dead_socket(de->d_name))
+			continue;
+		snprintf(digits, sizeof(digits), "%s", de->d_name);
+		remove_leftovers(dirfd(dir), digits);
+		unlinkat(dirfd(dir), de->d_name, 0);
+	}
+	closedir(dir);
 }

@@ -118,6 +118,8 @@ const char *shim_getenv(const char *name);
 /* Real time, for showing progress and limiting campaigns. */
 shim_u64 shim_wall_ns(void);
 shim_u64 shim_wall_time(void);
+/* Whether somebody looks at this descriptor. */
+int shim_isatty(int fd);
 /* Random numbers that depend on the seed alone, not on the schedule. */
 shim_u64 shim_rand(void);
 /* A generator of one's own: x = shim_rand_next(&state). */

@@ -202,7 +202,6 @@ static void saw(struct sim_actor *a, u64 ino)
 	s->size = in->size;
 	s->hash = sim_hash(0, in->data, in->size);
 	s->event = a->w->events;
-	s->nr = a->nr_log;
 }
 
 /* The contents that were read are those of the model. */
@@ -233,6 +232,17 @@ static bool is_resource(s64 err)
 	       err == -EINTR;
 }
 
+static bool has_written(const struct sim_rec *rec)
+{
+	u8 *buf = sim_zalloc(rec->op.io_len);
+	bool ok;
+
+	pm_fill(rec->op.seed, buf, rec->op.io_len);
+	ok = !memcmp(buf, rec->data + rec->op.off, rec->res.ret);
+	kvfree(buf);
+	return ok;
+}
+
 /*
  * A write or a change of size that failed may have changed what it was to
  * overwrite, or stepped the version.
@@ -241,10 +251,14 @@ static bool relearn(struct sim_actor *a, struct sim_rec *rec)
 {
 	struct pm_inode *in = pm_inode(a->pm, rec->op.ino);
 	struct sfs_attr at = {};
+	u32 tries = 30;
 	s64 ret;
 
 	if (!in || !S_ISREG(in->mode))
 		return true;
+	/* nobody promises that what it left in the disk's cache stays there */
+	while (sfs_port_flush(a->w->host, SFS_DEV_DATA) && tries)
+		tries--;
 	shim_nofail_begin();
 	ret = sfs_stat_more(a->w->fs, in->ino, &at);
 	if (!ret) {
@@ -256,6 +270,8 @@ static bool relearn(struct sim_actor *a, struct sim_rec *rec)
 		return false;
 	if (at.size != in->size && rec->op.type != PM_WRITE)
 		op_failed(a, rec, "it failed and changed the size");
+	if (rec->res.ret > 0 && !has_written(rec))
+		op_failed(a, rec, "what it says it has written is not there");
 	rec->relearned = true;
 	rec->size = at.size;
 	if (!in->data)
@@ -284,9 +300,9 @@ static bool failed_step(struct sim_actor *a, struct sim_rec *rec)
 		    (rec->op.type == PM_SETATTR &&
 		     (rec->op.set.mask & SFS_SET_SIZE));
 
-	rec->res.ret = -1;
 	if (!(data ? relearn(a, rec) : learn(a, rec, false)))
 		return false;
+	rec->res.ret = -1;
 	rec->end = ++a->w->events;
 	return true;
 }
@@ -328,6 +344,8 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 			  rec->res.ret, want);
 		op_failed(a, rec, text);
 	}
+	if (op->type == PM_WRITE && rec->res.ret > 0 && rec->res.ret < want)
+		return failed_step(a, rec);
 	data = changes_data(a->pm, rec);
 	if (rec->res.ret >= 0)
 		pm_apply(a->pm, op, &rec->res);

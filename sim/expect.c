@@ -26,10 +26,8 @@
  * not wait for the transaction: each 512-byte sector of a file may be that of
  * any state from n on that the file had (with zeroes behind the size of that
  * state).  But whoever looked at a data_version with sfs_stat_more() has seen
- * contents, and if that look was at a state that the crash left, or at one
- * before it, then as long as the inode says the same version these are the
- * contents, byte by byte (engine.md, invariant 24).  A look at a state that the
- * crash undid binds nobody: its version may come again with other contents.
+ * contents, and as long as the inode says the same version these are the
+ * contents, byte by byte (engine.md, invariant 24; docs/decisions/0012).
  *
  * Blocks that no item refers to are nobody's business here; that freed blocks
  * are not reused before the freeing is durable follows from 1.
@@ -323,7 +321,9 @@ static bool state_eq(struct match *m, const struct posix *pm, u32 nr,
 	u32 nodes = 0;
 	u32 i;
 
-	if (next && !is_write(&next->op) && !is_resize(&next->op))
+	if (next && ((!is_write(&next->op) && !is_resize(&next->op)) ||
+		     (next->end != U64_MAX && next->res.ret < 0 &&
+		      !next->relearned)))
 		next = NULL;
 	for (i = 0; i < PM_MAX_INODES; i++) {
 		in = &pm->inodes[i];
@@ -410,6 +410,12 @@ static void apply_rec(struct posix *pm, const struct sim_rec *rec)
 	sim_learned_take(pm, rec);
 }
 
+#define CHANGES								\
+	(1U << PM_CREATE | 1U << PM_SYMLINK | 1U << PM_LINK |		\
+	 1U << PM_UNLINK | 1U << PM_RMDIR | 1U << PM_RENAME |		\
+	 1U << PM_SETATTR | 1U << PM_WRITE | 1U << PM_SETXATTR |	\
+	 1U << PM_REMOVEXATTR)
+
 /*
  * An operation that the crash cut off, if it happened after all: what it made
  * and the attributes that it left are taken from what is there.
@@ -425,7 +431,7 @@ static struct sim_rec *completed(struct match *m, const struct posix *pm,
 
 	*new = *rec;
 	new->res.ret = pm_predict(pm, &rec->op);
-	if (new->res.ret < 0)
+	if (new->res.ret < 0 || !(CHANGES >> rec->op.type & 1))
 		goto none;
 	if (rec->op.type == PM_CREATE || rec->op.type == PM_SYMLINK) {
 		for (i = 0; i < m->t->nr_names; i++) {
@@ -454,18 +460,26 @@ none:
 
 /* ---- all prefixes -------------------------------------------------------------------- */
 
+/* The prefixes that fit: several when operations change nothing. */
 struct range {
-	u32 lo;			/* the first and the last prefix that fit */
 	u32 hi;
 	bool any;
+	u8 *fits;
 };
 
 static void note(struct range *r, u32 n)
 {
-	if (!r->any)
-		r->lo = n;
 	r->any = true;
 	r->hi = n;
+	r->fits[n] = 1;
+}
+
+/* The first from @n on that fits; hi + 1 if there is none. */
+static u32 next_fit(const struct range *r, u32 n)
+{
+	while (n <= r->hi && !r->fits[n])
+		n++;
+	return n;
 }
 
 /* Begins before the crash. */
@@ -507,6 +521,8 @@ static void match_actor(struct match *m, struct range *r)
 			apply_rec(pm, done);
 			if (state_eq(m, pm, n + 1, NULL))
 				note(r, n + 1);
+			else
+				strscpy(best.text + 128, m->diff.text, 128);
 			kvfree(done);
 		}
 		break;
@@ -562,11 +578,12 @@ static void close_cut(struct sim_world *w, const struct range *r, u32 *nr)
 {
 	const struct sim_actor *a;
 	u64 begun = 0;
+	u32 lost;
 	bool again = true;
 	u32 i;
 
 	for (i = 0; i < w->nr_actors; i++)
-		nr[i] = r[i].lo;
+		nr[i] = next_fit(&r[i], 0);
 	while (again) {
 		again = false;
 		for (i = 0; i < w->nr_actors; i++) {
@@ -578,20 +595,25 @@ static void close_cut(struct sim_world *w, const struct range *r, u32 *nr)
 			a = w->actors[i];
 			if (nr[i] == a->nr_log || a->log[nr[i]]->end >= begun)
 				continue;
-			if (nr[i] == r[i].hi) {
-				print_log(a, U64_MAX);
-				shim_fail("actor %u: operation %u is lost, but one that began after it had ended is there",
-					  i, nr[i]);
-			}
-			nr[i]++;
 			again = true;
+			lost = nr[i];
+			nr[i] = next_fit(&r[i], lost + 1);
+			if (nr[i] <= r[i].hi)
+				continue;
+			for (i = 0; i < w->nr_actors; i++) {
+				shim_eprintf("actor %u: %u operations are there\n",
+					     i, nr[i]);
+				print_log(w->actors[i], U64_MAX);
+			}
+			shim_fail("actor %u: operation %u is lost, but one that began after it had ended is there",
+				  a->nr, lost);
 		}
 	}
 }
 
 /* Contents of a version that somebody looked at have not changed since. */
 static void check_seen(const struct sim_actor *a, const struct sim_tree *t,
-		       u64 event, u32 nr)
+		       u64 event)
 {
 	const struct sim_seen *s;
 	const struct sim_node *n;
@@ -600,7 +622,7 @@ static void check_seen(const struct sim_actor *a, const struct sim_tree *t,
 	for (i = 0; i < a->nr_seen; i++) {
 		s = &a->seen[i];
 		n = sim_tree_node(t, s->ino);
-		if (s->event > event || s->nr > nr || !n ||
+		if (s->event > event || !n ||
 		    n->attr.data_version != s->data_version)
 			continue;
 		if (n->attr.size == s->size &&
@@ -638,6 +660,7 @@ void sim_expect_crash(struct sim_world *w, const struct sim_tree *t, u64 event,
 		m->t = t;
 		m->a = a;
 		m->event = event;
+		r[i].fits = sim_zalloc(a->nr_log + 2);
 		match_actor(m, &r[i]);
 		if (!r[i].any) {
 			print_log(a, event);
@@ -645,11 +668,13 @@ void sim_expect_crash(struct sim_world *w, const struct sim_tree *t, u64 event,
 				  i, event, a->first, nr_begun(a, event),
 				  m->diff.text, m->diff.text + 128);
 		}
-		check_seen(a, t, event, r[i].hi);
+		check_seen(a, t, event);
 	}
 	close_cut(w, r, ret_nr);
-	for (i = 0; i < w->nr_actors; i++)
+	for (i = 0; i < w->nr_actors; i++) {
 		sim_trace_add(w, ret_nr[i]);
+		kvfree(r[i].fits);
+	}
 	kvfree(m);
 }
 
@@ -697,6 +722,11 @@ static void adopt(struct sim_actor *a, const struct sim_tree *t, u32 nr)
 		if (!in->ino)
 			continue;
 		n = sim_tree_node(t, in->ino);
+		if (!n) {
+			print_log(a, U64_MAX);
+			shim_fail("inode %llu, nlink %u, is in the state that fits, but not there",
+				  in->ino, in->nlink);
+		}
 		in->size = n->attr.size;
 		in->atime = n->attr.atime;
 		in->mtime = n->attr.mtime;

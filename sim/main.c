@@ -4,7 +4,7 @@
  *
  *	sim smoke			fixed seeds of every kind (TAP)
  *	sim campaign MINUTES [SEED]	new seeds until the time is over
- *	sim replay SEED [KIND]		one run again, exactly
+ *	sim replay SEED [KIND [SCALE]]	one run again, exactly
  *	sim run [--seed N] [--kind K] [--scale N] [--runs N]
  *	sim seq1 | seq2 [FIRST [COUNT]]	all sequences of one or two operations
  *	sim kinds			what there is
@@ -34,6 +34,11 @@ const struct sim_kind sim_kinds[] = {
 	  sim_run_crash, 8 },
 	{ "every", "a power cut at every write of a short run",
 	  sim_run_every, 8 },
+	{ "eio-read", "reads that fail", sim_run_eio_read, 3 },
+	{ "eio-write", "writes and flushes that fail", sim_run_eio_write, 3 },
+	{ "nomem", "allocations that fail", sim_run_nomem, 4 },
+	{ "flip", "flipped bits in metadata", sim_run_flip, 3 },
+	{ "fill", "a full volume, everything deleted, again", sim_run_fill, 1 },
 	{ "seq1", "one operation (number SEED), a power cut at every write",
 	  sim_run_seq1, 1 },
 	{ "seq2", "two operations, with and without a sync between them",
@@ -95,8 +100,8 @@ static void run(const struct sim_kind *kind, u64 seed, u32 scale)
 	char banner[200];
 
 	scnprintf(banner, sizeof(banner),
-		  "sim: kind %s, seed %llu, commit %s: sim replay %llu %s",
-		  kind->name, seed, SIM_COMMIT, seed, kind->name);
+		  "sim: kind %s, seed %llu, commit %s: sim replay %llu %s %u",
+		  kind->name, seed, SIM_COMMIT, seed, kind->name, scale);
 	sim_seq_prepare();
 	shim_set_banner(banner);
 	if (shim_run(&opts, run_one, &o))
@@ -132,7 +137,7 @@ static bool number(const char *s, u64 *ret)
 
 static int usage(void)
 {
-	shim_eprintf("usage: sim smoke | campaign MINUTES [SEED] | replay SEED [KIND] |\n"
+	shim_eprintf("usage: sim smoke | campaign MINUTES [SEED] | replay SEED [KIND [SCALE]] |\n"
 		     "       run [--seed N] [--kind KIND] [--scale N] [--runs N] |\n"
 		     "       seq1 [FIRST [COUNT]] | seq2 [FIRST [COUNT]] | kinds\n");
 	return 2;
@@ -180,15 +185,157 @@ static int cmd_run(int argc, char **argv)
 static int cmd_replay(int argc, char **argv)
 {
 	const struct sim_kind *kind;
+	u64 scale = 1;
 	u64 seed;
 
-	if (argc < 1 || argc > 2 || !number(argv[0], &seed))
+	if (argc < 1 || argc > 3 || !number(argv[0], &seed) ||
+	    (argc == 3 && !number(argv[2], &scale)))
 		return usage();
-	kind = argc == 2 ? sim_kind(argv[1]) : kind_of(seed);
+	kind = argc > 1 ? sim_kind(argv[1]) : kind_of(seed);
 	if (!kind)
 		return usage();
+	if (argc == 1)
+		scale = 1 + seed % 3;
 	sim_verbose = true;
-	run(kind, seed, 1);
+	run(kind, seed, scale);
+	return 0;
+}
+
+/* ---- campaigns --------------------------------------------------------------------- */
+
+static void print_progress(u64 start)
+{
+	u64 ms = (shim_wall_ns() - start) / 1000000;
+
+	shim_eprintf("\r%llu s: %llu runs, %llu operations, %llu crash states, %llu states a second  ",
+		     ms / 1000, sim_totals.runs, sim_totals.ops,
+		     sim_totals.states,
+		     sim_totals.states * 1000 / max(ms, 1ULL));
+}
+
+/* New seeds until the time is over; the first failure ends the program. */
+static int campaign(u64 seed, u64 seconds, bool tap)
+{
+	u64 start = shim_wall_ns();
+	u64 end = start + seconds * 1000000000ULL;
+	bool progress = !tap && shim_isatty(2);
+	u64 next = start;
+	u64 now;
+
+	shim_printf("# seeds from %llu on, commit %s\n", seed, SIM_COMMIT);
+	for (now = start; now < end; now = shim_wall_ns()) {
+		if (progress && now >= next) {
+			print_progress(start);
+			next = now + 1000000000ULL;
+		}
+		run(kind_of(seed), seed, 1 + seed % 3);
+		seed++;
+	}
+	if (progress)
+		shim_eprintf("\n");
+	if (tap)
+		shim_printf("ok 1 - %llu seeds\n1..1\n", sim_totals.runs);
+	print_totals(start);
+	return 0;
+}
+
+static int cmd_campaign(int argc, char **argv)
+{
+	u64 seed = shim_wall_time() << 20;
+	u64 minutes;
+
+	if (argc < 1 || argc > 2 || !number(argv[0], &minutes) ||
+	    (argc == 2 && !number(argv[1], &seed)))
+		return usage();
+	return campaign(seed, minutes * 60, false);
+}
+
+/* For the test runner: first seed, seconds; TAP. */
+static int cmd_long(int argc, char **argv)
+{
+	u64 seconds;
+	u64 seed;
+
+	if (argc != 2 || !number(argv[0], &seed) || !number(argv[1], &seconds))
+		return usage();
+	return campaign(seed << 24, seconds, true);
+}
+
+/* ---- smoke -------------------------------------------------------------------------- */
+
+static u32 nr_tests;
+
+static void passed(const char *what, u64 since)
+{
+	shim_printf("ok %u - %s (%llu ms)\n", ++nr_tests, what,
+		    (shim_wall_ns() - since) / 1000000);
+}
+
+static void smoke_kind(const char *name, u64 seed, u64 runs, u64 stride)
+{
+	const struct sim_kind *kind = sim_kind(name);
+	u64 start = shim_wall_ns();
+	char text[80];
+	u64 i;
+
+	for (i = 0; i < runs; i++)
+		run(kind, seed + i * stride, 1 + (seed + i) % 2);
+	scnprintf(text, sizeof(text), "%s, %llu runs", name, runs);
+	passed(text, start);
+}
+
+/* What has failed once. */
+static void smoke_regressions(void)
+{
+	u64 start = shim_wall_ns();
+	u32 i;
+
+	for (i = 0; sim_regressions[i].kind; i++)
+		run(sim_kind(sim_regressions[i].kind), sim_regressions[i].seed,
+		    sim_regressions[i].scale);
+	passed("seeds that failed once", start);
+}
+
+/* The same seed is the same run. */
+static void smoke_exact(void)
+{
+	static const char *const kinds[] = { "plain", "crash", "every",
+					     "nomem", "eio-write" };
+	u64 start = shim_wall_ns();
+	u64 trace;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		run(sim_kind(kinds[i]), 77, 1);
+		trace = sim_totals.trace;
+		run(sim_kind(kinds[i]), 77, 1);
+		if (trace == sim_totals.trace)
+			continue;
+		shim_printf("not ok %u - %s: the same seed makes another run\n",
+			    ++nr_tests, kinds[i]);
+		shim_exit(1);
+	}
+	passed("a seed reproduces a run exactly", start);
+}
+
+static int cmd_smoke(void)
+{
+	u64 start = shim_wall_ns();
+
+	smoke_exact();
+	smoke_regressions();
+	smoke_kind("plain", 1, 40, 1);
+	smoke_kind("crash", 1, 60, 1);
+	smoke_kind("every", 1, 50, 1);
+	smoke_kind("eio-read", 1, 30, 1);
+	smoke_kind("eio-write", 1, 30, 1);
+	smoke_kind("nomem", 1, 40, 1);
+	smoke_kind("flip", 1, 40, 1);
+	smoke_kind("fill", 1, 2, 1);
+	smoke_kind("seq1", 0, sim_nr_seq1(), 1);
+	smoke_kind("seq2", 0, sim_nr_seq2() / 53, 53);
+	shim_printf("1..%u\n", nr_tests);
+	print_totals(start);
 	return 0;
 }
 
@@ -219,6 +366,12 @@ int main(int argc, char **argv)
 		return usage();
 	if (!strcmp(argv[1], "run"))
 		return cmd_run(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "smoke") && argc == 2)
+		return cmd_smoke();
+	if (!strcmp(argv[1], "campaign"))
+		return cmd_campaign(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "long"))
+		return cmd_long(argc - 2, argv + 2);
 	if (!strcmp(argv[1], "replay"))
 		return cmd_replay(argc - 2, argv + 2);
 	if (!strcmp(argv[1], "seq1"))

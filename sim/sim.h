@@ -143,7 +143,6 @@ struct sim_seen {
 	u64 size;
 	u64 hash;
 	u64 event;
-	u32 nr;				/* operations before it */
 };
 
 struct sim_actor {
@@ -253,6 +252,15 @@ int sim_run_seq2(u64 seed, u32 scale);
 void sim_seq_prepare(void);
 u64 sim_nr_seq1(void);
 u64 sim_nr_seq2(void);
+
+/* Runs that failed once; ends with a kind of NULL. */
+struct sim_regression {
+	const char *kind;
+	u64 seed;
+	u32 scale;
+	const char *why;
+};
+extern const struct sim_regression sim_regressions[];
 
 /* Totals over all runs of the process. */
 struct sim_totals {

@@ -13,6 +13,7 @@
 
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include "engine/root.h"
 
@@ -121,9 +122,9 @@ static u64 tail_offset(struct sfs_checker *ck, const struct copy *head)
 	return round_down(bytes, SFS_META_TAIL) - SFS_META_TAIL;
 }
 
-static int read_copies(struct sfs_checker *ck, struct sfs_identity_block *blk)
+static int read_copies(struct sfs_checker *ck, struct sfs_identity_block *blk,
+		       struct copy *copies)
 {
-	struct copy copies[NR_COPIES] = {};
 	struct copy *head = &copies[COPY_HEAD];
 	int ret;
 	int i;
@@ -147,16 +148,18 @@ static int read_copies(struct sfs_checker *ck, struct sfs_identity_block *blk)
 int sfs_check_identity(struct sfs_checker *ck)
 {
 	struct sfs_identity_block *blk;
+	struct copy *copies;
 	int ret;
 
 	ret = sfs_check_phase(ck, "identity", NR_COPIES);
 	if (ret < 0)
 		return ret;
+	copies = kcalloc(NR_COPIES, sizeof(*copies), GFP_NOFS);
 	blk = sfs_port_buf_alloc(sizeof(*blk));
-	if (!blk)
-		return -ENOMEM;
-	ret = read_copies(ck, blk);
-	sfs_port_buf_free(blk, sizeof(*blk));
+	ret = copies && blk ? read_copies(ck, blk, copies) : -ENOMEM;
+	if (blk)
+		sfs_port_buf_free(blk, sizeof(*blk));
+	kfree(copies);
 	if (ret < 0)
 		return ret;
 	check_device(ck, SFS_DEV_META, "metadata", ck->ident.id.meta_bytes);

@@ -183,6 +183,23 @@ static void add_inode(struct sfs_items_check *ck, const struct sfs_key *key,
 		sfs_inode_decode(key, val, len, &in->si);
 }
 
+/*
+ * Items with a name are filed under its hash, so equal names are neighbours:
+ * is this the name of the item before?
+ */
+static void check_name(struct sfs_items_check *ck, const struct sfs_key *key,
+		       const void *name, u32 len)
+{
+	if (ck->named.f1 == key->f1 && ck->named.type == key->type &&
+	    ck->named.f2 == key->f2 && ck->name_len == len &&
+	    !memcmp(ck->name, name, len))
+		bad(ck, "item " SFS_KEY_FMT ": has the same name as " SFS_KEY_FMT,
+		    SFS_KEY_ARG(key), SFS_KEY_ARG(&ck->named));
+	ck->named = *key;
+	ck->name_len = min_t(u32, len, sizeof(ck->name));
+	memcpy(ck->name, name, ck->name_len);
+}
+
 static void add_entry(struct sfs_items_check *ck, struct sfs_facts *f,
 		      const struct sfs_key *key, const void *val, u32 len)
 {
@@ -208,6 +225,8 @@ static void add_entry(struct sfs_items_check *ck, struct sfs_facts *f,
 		.type = e.type,
 		.name_len = e.name_len,
 	};
+	if (key->type == SFS_FS_DIRENT)
+		check_name(ck, key, e.name, e.name_len);
 	if (key->type == SFS_FS_DIRENT && fact->hash != key->f2)
 		bad(ck, "item " SFS_KEY_FMT ": the hash is not the name's",
 		    SFS_KEY_ARG(key));
@@ -253,8 +272,9 @@ static void add_extent(struct sfs_items_check *ck, const struct sfs_key *key,
 static void xattr_end(struct sfs_items_check *ck)
 {
 	if (ck->xattr_rest)
-		bad(ck, "xattr id %llu hash %llu: parts are missing",
-		    LLU(ck->xattr_id), LLU(ck->xattr_hash));
+		bad(ck, "inode %llu xattr id %llu hash %llu: %u bytes of the value are missing",
+		    LLU(ck->named.f1), LLU(ck->xattr_id),
+		    LLU(ck->xattr_hash), ck->xattr_rest);
 	ck->xattr_rest = 0;
 }
 
@@ -290,6 +310,7 @@ static void add_xattr(struct sfs_items_check *ck, const struct sfs_key *key,
 	}
 	xattr_end(ck);
 	sfs_xattr_decode(key, val, len, &name_len, &val_len);
+	check_name(ck, key, it->name, name_len);
 	if (name_hash(ck, it->name, name_len) != key->f2)
 		bad(ck, "item " SFS_KEY_FMT ": the hash is not the name's",
 		    SFS_KEY_ARG(key));

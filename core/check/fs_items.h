@@ -54,6 +54,9 @@ struct sfs_items_check {
 	u64 xattr_id;
 	u32 xattr_parts;
 	u32 xattr_rest;
+	struct sfs_key named;	/* last entry by name or xattr, and its name */
+	u32 name_len;
+	u8 name[256];
 	char line[512];
 };
 

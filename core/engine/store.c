@@ -84,6 +84,7 @@ struct sfs_store {
 	spinlock_t wait_lock;
 	wait_queue_head_t wait;
 	struct list_head batches;	/* L(wait_lock): ended, not logged */
+	u64 pending_bytes;		/* L(wait_lock): ended, not logged */
 	u64 ended;			/* L(wait_lock): last ticket */
 	u64 durable;			/* L(wait_lock) */
 	int err;			/* L(wait_lock) */
@@ -141,11 +142,21 @@ void sfs_store_unlock(struct sfs_store *store)
 
 /* ---- transactions --------------------------------------------------------- */
 
-/* A log longer than a quarter of the region waits for the checkpoint. */
+/*
+ * A log longer than a quarter of the region waits for the checkpoint.  What is
+ * on its way there counts, so that transactions that nobody waits for do not
+ * pile up either.
+ */
 static bool log_has_room(struct sfs_store *store)
 {
-	return sfs_store_error(store) ||
-	       sfs_log_bytes(&store->log) < store->ident.region_bytes / 4;
+	u64 bytes = sfs_log_bytes(&store->log);
+	bool room;
+
+	spin_lock(&store->wait_lock);
+	room = store->err || bytes + store->pending_bytes <
+				     store->ident.region_bytes / 4;
+	spin_unlock(&store->wait_lock);
+	return room;
 }
 
 static bool log_is_long(struct sfs_store *store)
@@ -244,6 +255,7 @@ u64 sfs_store_end(struct sfs_store *store, struct sfs_store_txn *txn)
 	txn->batch->ticket = ticket;
 	if (txn->batch->len) {
 		list_add_tail(&txn->batch->head, &store->batches);
+		store->pending_bytes += txn->batch->len;
 		txn->batch = NULL;
 	}
 	spin_unlock(&store->wait_lock);
@@ -356,22 +368,18 @@ static void log_worker(struct work_struct *work)
 		if (ret == 0)
 			ret = sfs_log_append(&store->log, batch->data,
 					     batch->len);
-		if (ret < 0) {
+		if (ret < 0)
 			store_fail(store, ret);
-		} else {
-			spin_lock(&store->wait_lock);
+		spin_lock(&store->wait_lock);
+		if (ret == 0)
 			store->durable = batch->ticket;
-			spin_unlock(&store->wait_lock);
-			wake_up_all(&store->wait);
-			/*
-			 * Whoever ended these transactions did not see them in
-			 * the log, and the next ones may already be waiting for
-			 * the room that only a checkpoint makes.
-			 */
-			if (log_is_long(store))
-				queue_work(store->wq, &store->checkpoint_work);
-		}
+		store->pending_bytes -= batch->len;
+		spin_unlock(&store->wait_lock);
+		wake_up_all(&store->wait);
 		kvfree(batch);
+		/* whoever waits for room must not depend on another's end */
+		if (ret == 0 && log_is_long(store))
+			queue_work(store->wq, &store->checkpoint_work);
 	}
 }
 

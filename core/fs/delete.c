@@ -238,8 +238,11 @@ static void work_on_all(struct sfs_fs *fs)
 
 	while (!READ_ONCE(fs->inodes->stopping)) {
 		ret = sfs_item_next(fs, &key, &last, &it, sizeof(it));
-		if (ret < 0 && ret != -ERANGE)
+		if (ret < 0 && ret != -ERANGE) {
+			if (ret != -ENOENT)
+				work_later(fs);
 			break;
+		}
 		work_on(fs, key.f1);
 		if (key.f1 == U64_MAX)
 			break;

@@ -10,6 +10,11 @@
  * level 0 slices lose their keys up to where it came, the level 1 slices it
  * merged are replaced.  The next job starts there; progress is the manifest.
  *
+ * A run's space comes back only when all of it has been consumed.  So jobs go
+ * on with the same slices of level 0 until nothing is left of them, and when
+ * space is short these are few: what is needed besides the inputs is then no
+ * more than they have in level 0 and what one job writes.
+ *
  * Level 1 is the bottom, and nothing older than a job's input is in level 0,
  * so deletion marks end here.
  *
@@ -51,6 +56,9 @@ struct job {
 	struct sfs_run *out[MAX_OUTPUTS];
 	u32 nr_out;
 	struct sfs_run_writer *wr;
+	u64 free_before;		/* segments */
+	u64 most;			/* bytes to be written, or a step more */
+	u64 cut;			/* an output with as many bytes ends */
 	struct sfs_key done;		/* all keys up to it are consumed */
 	u64 bytes;			/* written */
 	u64 items_in;
@@ -160,9 +168,32 @@ static int add_item(struct job *job, const struct sfs_iter *it)
 					 SFS_ITEM_VALUE, it->val, it->val_len);
 	if (ret == 0)
 		job->items_out++;
-	if (ret == 0 && sfs_run_writer_bytes(job->wr) >= target_bytes(job->srv))
+	if (ret == 0 && sfs_run_writer_bytes(job->wr) >= job->cut)
 		ret = end_output(job);
 	return ret;
+}
+
+/*
+ * Outputs end between steps once they have the target's size.  Within a slice
+ * they do only when it has grown by half of it, and then in its middle: with a
+ * cut at the target's size a slice that had it and grew a little would become
+ * one of the same size and a tiny one each time it is merged, and what ends in
+ * tiny runs wastes segments.
+ */
+static u64 cut_bytes(const struct job *job, const struct sfs_slice *slice)
+{
+	u64 target = target_bytes(job->srv);
+
+	if (!slice)
+		return target;
+	if (slice->run->bytes >= target + target / 2)
+		return slice->run->bytes / 2 + target / 4;
+	return 2 * target;
+}
+
+static u64 written(const struct job *job)
+{
+	return job->bytes + (job->wr ? sfs_run_writer_bytes(job->wr) : 0);
 }
 
 /* ---- steps ------------------------------------------------------------------------- */
@@ -234,12 +265,13 @@ static int merge_range(struct job *job, struct sfs_slice *slice,
 	memcpy(inputs, job->l0, nr * sizeof(inputs[0]));
 	if (slice)
 		inputs[nr++] = slice;
+	job->cut = cut_bytes(job, slice);
 	sfs_iter_init_slices(&it, &job->rd, inputs, nr, first, last);
 	while ((ret = sfs_iter_next(&it)) > 0) {
 		ret = add_item(job, &it);
 		if (ret < 0)
 			break;
-		if (!slice && job->bytes >= job_bytes(job->srv)) {
+		if (!slice && written(job) >= job->most) {
 			end = it.key;
 			sfs_iter_next(&it);	/* counts the current item */
 			ret = it.err;
@@ -275,7 +307,7 @@ static bool passes_slice(struct job *job, const struct sfs_key *key)
 
 static bool job_full(const struct job *job)
 {
-	return job->bytes >= job_bytes(job->srv) ||
+	return written(job) >= job->most ||
 	       sfs_port_trigger(job->srv->host, SFS_TRIGGER_JOB_END) ||
 	       job->nr_merged == MAX_MERGED || job->nr_out >= MAX_OUTPUTS - 8 ||
 	       READ_ONCE(job->srv->stopping);
@@ -309,6 +341,9 @@ static int run_steps(struct job *job)
 		}
 		step_range(job, &key, &slice, &first, &last);
 		ret = merge_range(job, slice, &first, &last);
+		if (ret == 0 && job->wr &&
+		    sfs_run_writer_bytes(job->wr) >= target_bytes(job->srv))
+			ret = end_output(job);
 		if (ret < 0)
 			return ret;
 		begin = false;
@@ -433,11 +468,57 @@ static void abandon(struct job *job)
 
 /* ---- jobs ------------------------------------------------------------------------------ */
 
+/* How many of the oldest slices of level 0 have an order up to @order. */
+static u32 inputs_up_to(const struct sfs_level *level, u64 order)
+{
+	u32 nr = 0;
+
+	while (nr < level->nr && nr < MAX_INPUTS &&
+	       level->slices[level->nr - nr - 1]->order <= order)
+		nr++;
+	return nr;
+}
+
+/* The oldest slices of level 0 with up to @bytes, at least one. */
+static u32 inputs_within(const struct sfs_level *level, u64 bytes)
+{
+	u64 sum = 0;
+	u32 nr = 0;
+
+	while (nr < level->nr && nr < MAX_INPUTS) {
+		sum += level->slices[level->nr - nr - 1]->run->bytes;
+		if (nr && sum > bytes)
+			break;
+		nr++;
+	}
+	return nr;
+}
+
+/* Half of what is free beyond the reserves may be used, else a job's bytes. */
+static void take_inputs(struct job *job)
+{
+	struct sfs_level *level = job->man->levels[0];
+	struct sfs_server *srv = job->srv;
+	struct sfs_seg_map *map = &srv->segs;
+	u64 kept = min(map->nr_free, map->reserve_job + map->reserve_delete);
+	u64 spare = (map->nr_free - kept) * map->bytes;
+	u32 i;
+
+	job->free_before = map->nr_free;
+	job->most = clamp_t(u64, map->nr_free * map->bytes / 4,
+			    target_bytes(srv), job_bytes(srv));
+	job->nr_l0 = inputs_up_to(level, srv->compact_order);
+	if (!job->nr_l0)
+		job->nr_l0 = inputs_within(level, max(job->most, spare / 2));
+	for (i = 0; i < job->nr_l0; i++)
+		job->l0[i] = level->slices[level->nr - job->nr_l0 + i];
+	if (job->nr_l0)
+		srv->compact_order = job->l0[0]->order;
+}
+
 static struct job *job_create(struct sfs_server *srv)
 {
-	struct sfs_level *level;
 	struct job *job;
-	u32 i;
 
 	job = kvzalloc(sizeof(*job), GFP_NOFS);
 	if (!job)
@@ -447,11 +528,8 @@ static struct job *job_create(struct sfs_server *srv)
 	job->rd.cache = NULL;
 	sfs_store_lock(srv->store);
 	job->man = sfs_engine_manifest(&srv->vol);
+	take_inputs(job);
 	sfs_store_unlock(srv->store);
-	level = job->man->levels[0];
-	job->nr_l0 = min_t(u32, level->nr, MAX_INPUTS);
-	for (i = 0; i < job->nr_l0; i++)
-		job->l0[i] = level->slices[level->nr - job->nr_l0 + i];
 	return job;
 }
 
@@ -495,6 +573,9 @@ static int run_job(struct sfs_server *srv)
 		job->wr = NULL;
 		abandon(job);
 	}
+	sfs_store_lock(srv->store);
+	srv->compact_starved = ret == -ENOSPC ? job->free_before : U64_MAX;
+	sfs_store_unlock(srv->store);
 	job_free(job);
 	return ret;
 }
@@ -537,7 +618,7 @@ void sfs_compact_worker(struct work_struct *work)
 		queue_work(srv->job_wq, &srv->reclaim_work);
 		if (ret == 0)
 			continue;
-		/* out of space now, but acknowledgements may bring some */
+		/* out of space now; goes on when there is more */
 		if (ret != -ENOSPC) {
 			sfs_err(srv->host,
 				"compaction stopped: error %d; reading and writing go on, space is not reclaimed",
@@ -557,6 +638,18 @@ void sfs_compact_kick(struct sfs_server *srv)
 {
 	if (!READ_ONCE(srv->stopping))
 		queue_work(srv->job_wq, &srv->compact_work);
+}
+
+/* Called when segments became free. */
+void sfs_compact_fed(struct sfs_server *srv)
+{
+	bool kick;
+
+	sfs_store_lock(srv->store);
+	kick = srv->segs.nr_free > srv->compact_starved;
+	sfs_store_unlock(srv->store);
+	if (kick)
+		sfs_compact_kick(srv);
 }
 
 bool sfs_compact_may_free(struct sfs_server *srv)

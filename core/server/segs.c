@@ -14,7 +14,9 @@
  * nobody reads anything: what was owned or pending becomes live or free.
  *
  * Watermarks: compaction may take the last segment, deleting operations leave
- * what two jobs need, everybody else leaves the deleters' reserve besides.
+ * what a job needs, everybody else leaves the deleters' reserve besides.  The
+ * latter is larger than what deletions themselves take, because merging what
+ * everybody else has put into level 0 may need more space than it had there.
  *
  * All under the store's mutex.
  */
@@ -76,8 +78,8 @@ int sfs_segs_init(struct sfs_server *srv)
 	map->nr = sfs_identity_nr_segs(&srv->ident);
 	map->bytes = srv->ident.segment_bytes;
 	map->nr_free = map->nr;
-	map->reserve_job = 2 * div_u64(min_t(u64, job, 1ULL << 30), map->bytes);
-	map->reserve_delete = map->reserve_job;
+	map->reserve_job = div_u64(min_t(u64, job, 1ULL << 30), map->bytes);
+	map->reserve_delete = 3 * map->reserve_job;
 	map->seg = kvcalloc(map->nr, sizeof(*map->seg), GFP_NOFS);
 	return map->seg ? 0 : -ENOMEM;
 }
@@ -302,6 +304,7 @@ void sfs_segs_reclaim_worker(struct work_struct *work)
 
 	while (reclaim_batch(srv) > 0)
 		;
+	sfs_compact_fed(srv);
 }
 
 /* ---- start ------------------------------------------------------------------ */

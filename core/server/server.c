@@ -344,6 +344,7 @@ static struct sfs_server *server_alloc(struct sfs_host *host)
 	INIT_LIST_HEAD(&srv->sessions);
 	INIT_LIST_HEAD(&srv->posts);
 	mutex_init(&srv->post_mutex);
+	srv->compact_starved = U64_MAX;
 	INIT_WORK(&srv->compact_work, sfs_compact_worker);
 	INIT_WORK(&srv->reclaim_work, sfs_segs_reclaim_worker);
 	return srv;

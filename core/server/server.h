@@ -81,6 +81,7 @@ int sfs_data_reclaim(struct sfs_server *srv, u64 rid);
 /* compact.c */
 void sfs_compact_worker(struct work_struct *work);
 void sfs_compact_kick(struct sfs_server *srv);
+void sfs_compact_fed(struct sfs_server *srv);
 /* Whether compaction or acknowledgements may still free space. */
 bool sfs_compact_may_free(struct sfs_server *srv);
 

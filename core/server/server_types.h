@@ -96,6 +96,8 @@ struct sfs_server {
 	struct work_struct reclaim_work;
 	bool compact_forced;		/* L(store): space is short */
 	bool compacting;		/* L(store) */
+	u64 compact_starved;		/* L(store): more free segments than these are needed */
+	u64 compact_order;		/* L(store): up to it level 0 is being merged */
 	bool stopping;			/* A */
 	int compact_err;		/* L(store) */
 };

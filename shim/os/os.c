@@ -310,3 +310,8 @@ void shim_pages_free(void *p, unsigned long len)
 	if (p)
 		munmap(p, len);
 }
+
+int shim_isatty(int fd)
+{
+	return isatty(fd);
+}

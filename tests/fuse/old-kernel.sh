@@ -20,6 +20,7 @@ for minor in 31 38; do
 	ok "mappings, 7.$minor" "$OPS" mmap "$d/mmap"
 	ok "appending, 7.$minor" "$OPS" append "$d/append" 3 200
 	ok "O_SYNC, 7.$minor" "$OPS" osync "$d/osync"
+	ok "writes under signals, 7.$minor" "$OPS" signals "$d/signals"
 	ok "times, 7.$minor" "$OPS" times "$d/times"
 	ok "unlinked, 7.$minor" sh -c "mkdir $d/u && $OPS unlinked $d/u"
 	ok "unmount, 7.$minor" unmount

@@ -296,6 +296,51 @@ static void nothing(void *arg, const char *line)
 {
 }
 
+static void line_printed(void *arg, const char *text)
+{
+	u32 *lines = arg;
+
+	++*lines;
+}
+
+static void test_print(struct volume *v)
+{
+	u32 lines = 0;
+	u32 all = 0;
+	int ret;
+
+	ret = sfs_print(v->host, 0, line_printed, &lines);
+	if (ret == 0)
+		ret = sfs_print(v->host, SFS_PRINT_ITEMS, line_printed, &all);
+	is_int(ret, 0, "printed");
+	ok(lines > 5 && all > lines + NR_FILES, "%u lines, %u with items",
+	   lines, all);
+}
+
+/* Each allocation fails once: no harm, and -ENOMEM if it mattered. */
+static void test_no_memory(struct volume *v)
+{
+	struct findings f;
+	u64 before;
+	u32 lines;
+	u64 all;
+	u32 bad = 0;
+	u64 i;
+
+	before = shim_alloc_count();
+	check(v, &f);
+	sfs_print(v->host, SFS_PRINT_ITEMS, line_printed, &lines);
+	all = shim_alloc_count() - before;
+	for (i = 1; i <= all; i += 1 + all / 400) {
+		shim_alloc_fail_nth(i);
+		check(v, &f);
+		bad += f.ret != -ENOMEM && !is_silent(&f);
+		sfs_print(v->host, SFS_PRINT_ITEMS, line_printed, &lines);
+		shim_alloc_fail_nth(0);
+	}
+	is_u64(bad, 0, "failing allocations, %llu", all);
+}
+
 static void test_stop(struct volume *v)
 {
 	struct sfs_check_result res;
@@ -517,6 +562,7 @@ static void test_mutations(struct volume *v, u32 nr)
 					  id.addr, block, sizeof(block));
 		}
 		check(&bad, &f);
+		sfs_print(bad.host, SFS_PRINT_ITEMS, nothing, NULL);
 		done++;
 		found += f.lines > 0;
 		/* the bytes of names and values say nothing of themselves */
@@ -728,6 +774,32 @@ static void bad_mode(struct volume *v)
 	put(v, &key, val, len);
 }
 
+/* The same name once more, at another position, with all three items. */
+static void name_twice(struct volume *v)
+{
+	u64 dir = lookup(v, ROOT, "dir-1");
+	struct sfs_inode dsi = get_inode(v, dir);
+	struct sfs_inode si = get_inode(v, lookup(v, dir, "file-1"));
+	struct sfs_entry e;
+	struct sfs_key key;
+	u32 len;
+
+	key = first_of(v, dir, SFS_FS_DIRENT, 0, 0, &len);
+	do {
+		if (sfs_dirent_decode(&key, val, len, &e))
+			bail_out("entry");
+		if (e.ino == si.ino)
+			break;
+		key = first_of(v, dir, SFS_FS_DIRENT, key.f2 + 1, 0, &len);
+	} while (true);
+	e.pos = dsi.next_pos++;
+	sfs_entry_put(v->fs, &hold, &e);
+	dsi.size += e.name_len;
+	si.nlink++;
+	put_inode(v, &dsi);
+	put_inode(v, &si);
+}
+
 static void unknown_type(struct volume *v)
 {
 	struct sfs_key key = SFS_KEY(SFS_ZONE_FS, 5000, 99, 0, 0, 0);
@@ -757,8 +829,9 @@ static const struct damage item_damages[] = {
 	{ "a stale index entry", stale_index, "not the inode's" },
 	{ "a lost index entry", lose_index, "no index entry" },
 	{ "an orphan without work", lose_orphan, "orphan item" },
-	{ "a part of an xattr is lost", lose_xattr_part, "parts are missing" },
+	{ "a part of an xattr is lost", lose_xattr_part, "value are missing" },
 	{ "a symlink has no target", lose_target, "size is" },
+	{ "a name exists twice", name_twice, "has the same name" },
 	{ "a mode without type", bad_mode, "mode has no known type", true },
 	{ "an item of no known type", unknown_type, "type is unknown" },
 };
@@ -1115,6 +1188,8 @@ int shim_main(int argc, char **argv)
 	test_items(&v);
 	test_server_items(&v);
 	test_stop(&v);
+	test_print(&v);
+	test_no_memory(&v);
 	unplug(&v);
 	test_cuts(6);
 	test_big_run();

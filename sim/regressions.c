@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Runs that have failed once, because of the core or of the simulator.  Changes
+ * of the simulator or of the core make other runs of the same seeds, so they
+ * guard little after a while; old ones may go.
+ */
+#include "sim/sim.h"
+
+#include <linux/kernel.h>
+
+const struct sim_regression sim_regressions[] = {
+	{ "crash", 204, 1, "part of a write, then the power went" },
+	{ "crash", 307, 1, "a look at contents that the crash undid" },
+	{ "every", 318, 1, "the same" },
+	{ "eio-write", 20, 1, "a short write" },
+	{ "eio-write", 143, 1, "what a failed write left in the disk's cache" },
+	{ "eio-read", 1002, 1, "a failed operation next after the prefix" },
+	{ "eio-read", 2043, 1, "a scan for unfinished work that failed" },
+	{ },
+};
