@@ -82,6 +82,7 @@ struct sfs_fs {
 	struct workqueue_struct *wq;	/* I */
 	struct work_struct publish_work;
 	struct delayed_work timer_work;
+	struct delayed_work idle_work;
 
 	/* applied edits */
 	u64 applied_version;		/* L(txn_lock) */
