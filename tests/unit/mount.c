@@ -288,6 +288,40 @@ static void test_down(void)
 	run_end(&run);
 }
 
+/* ---- no memory ------------------------------------------------------------ */
+
+static void test_no_memory(void)
+{
+	struct sfs_server *srv;
+	bool good = true;
+	struct run run;
+	u64 failed;
+	int ret = 0;
+	u32 nth;
+	u32 i;
+
+	run_begin(&run);
+	for (i = 0; i < NR_KEYS; i++)
+		put(&run, &i, &i, 1);
+	world_stop(&run.w);
+	for (nth = 1; good; nth++) {
+		failed = shim_alloc_failed();
+		shim_alloc_fail_nth(nth);
+		ret = sfs_server_start(run.w.vol.host, &srv);
+		shim_alloc_fail_nth(0);
+		if (ret == 0)
+			sfs_server_stop(srv);
+		good = ret == 0 || ret == -ENOMEM;
+		if (shim_alloc_failed() == failed)
+			break;
+	}
+	ok(good, "starting a server, %u allocations fail, last %d", nth, ret);
+	is_int(world_start(&run.w), 0, "start");
+	ok(engine_matches(&run.w.fs->eng, &run.pool, run.tags),
+	   "everything is there");
+	run_end(&run);
+}
+
 int shim_main(int argc, char **argv)
 {
 	/* the test's own buffers for values */
@@ -296,5 +330,6 @@ int shim_main(int argc, char **argv)
 	test_index();
 	test_idle_mount();
 	test_down();
+	test_no_memory();
 	return done_testing();
 }
