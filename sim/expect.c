@@ -281,7 +281,7 @@ static bool contents_eq(struct match *m, const struct posix *pm, u32 nr,
 			const struct pm_inode *in, const struct sim_node *n)
 {
 	if (n->attr.size == in->size &&
-	    !memcmp(n->data, in->data, in->size))
+	    (!in->size || !memcmp(n->data, in->data, in->size)))
 		return true;
 	if (!S_ISREG(in->mode) || m->event == U64_MAX)
 		return differs(m, "inode %llu: contents differ", in->ino);

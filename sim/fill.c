@@ -251,11 +251,16 @@ static void wait_empty(struct fill *fl)
 	u64 data;
 	u64 meta;
 	u32 i;
+	int ret;
 
 	for (i = 0; i < EMPTY_TRIES; i++) {
-		if (sfs_setattr(w->fs, &super, fl->f[0].dir, &set, &at) ||
-		    sfs_sync(w->fs))
-			shim_fail("an emptied volume can not be written to");
+		ret = sfs_setattr(w->fs, &super, fl->f[0].dir, &set, &at);
+		if (sim_verbose && ret)
+			shim_printf("emptied at %llu ms, %u: %d\n",
+				    shim_clock_ns() / 1000000, i, ret);
+		if ((ret && ret != -ENOSPC) || sfs_sync(w->fs))
+			shim_fail("an emptied volume can not be written to: %d",
+				  ret);
 		used(w, &data, &meta);
 		if (data == fl->used_data &&
 		    meta <= fl->used_meta + META_SLACK)

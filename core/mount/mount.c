@@ -239,12 +239,9 @@ static int load_manifest(struct sfs_fs *fs, u64 version, u64 stable)
 
 static void depart(struct sfs_fs *fs)
 {
-	struct sfs_msg *req = sfs_msg_alloc(SFS_MSG_LEAVE, 0);
-
-	if (fs->joined && req)
-		sfs_client_call(&fs->net, SFS_SLOT_SESSION, req, 0, NULL);
-	else if (req)
-		sfs_msg_free(req);
+	if (fs->joined)
+		sfs_client_call(&fs->net, SFS_SLOT_SESSION,
+				sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
 }
 
 /* Edits that come before the manifest is there are kept back, in order. */

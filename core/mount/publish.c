@@ -30,6 +30,7 @@
 
 /* With this many slices in level 0 the timer lets transactions grow. */
 #define L0_SOFT_LIMIT 16
+#define MAX_SKIPPED_TICKS 4
 #define MAX_CLOSED 1024
 
 struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq)
@@ -346,8 +347,12 @@ void sfs_publish_timer(struct work_struct *work)
 	spin_unlock(&fs->txn_lock);
 	if (stopping)
 		return;
-	if (dirty && sfs_publish_l0(fs) < L0_SOFT_LIMIT)
-		sfs_publish_kick(fs, nr);
+	/* a while only: compaction may have stopped */
+	if (!dirty || sfs_publish_l0(fs) < L0_SOFT_LIMIT ||
+	    ++fs->skipped_ticks > MAX_SKIPPED_TICKS) {
+		fs->skipped_ticks = 0;
+		sfs_publish_kick(fs, dirty ? nr : 0);
+	}
 	queue_work(fs->wq, &fs->ack_work);
 	queue_delayed_work(fs->wq, &fs->timer_work,
 			   msecs_to_jiffies(fs->opts.commit_interval_ms));

@@ -18,7 +18,7 @@ META=$SCRATCH/meta.img
 DATA=$SCRATCH/data.img
 MNT=$SCRATCH/mnt
 OPS=$BUILD/tests/fuse/ops
-LIMIT=60
+LIMIT=${LIMIT:-60}
 tap_nr=0
 tap_bad=0
 

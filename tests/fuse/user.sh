@@ -53,6 +53,7 @@ ok "mount" user timeout 30 "$bin/mount.scoutfs" "$DATA" "$MNT" \
 ok "SIGTERM" user kill -TERM "$(daemon_pid)"
 ok "ends the daemon" wait_daemon
 ok "and the mount" sh -c "! grep -q ' $MNT ' /proc/mounts"
+chmod 600 "$META" "$DATA"
 refused "without permission for a device" "Permission denied" \
 	setpriv --reuid 4321 --regid 4321 --clear-groups \
 	"$bin/mount.scoutfs" "$DATA" "$MNT" -o "metadev_path=$META"

@@ -10,14 +10,17 @@
  * What must hold is little, as nobody knows what the others did: only errors
  * that the state of the names can explain, blocks of files that are as one
  * writer left them, directories that read to their end, a volume without
- * findings after each unmount, nothing left by those that deleted.
+ * findings after each unmount, nothing left by those that deleted.  The same
+ * for mounts that end as soon as they began, and for one whose device fails in
+ * the middle.
  *
- *	core_threads [SECONDS]		of each of three rounds, default 1
+ *	core_threads [SECONDS]		of each of the long rounds, default 1
  *
  * SHIM_SEED is where each thread's random numbers begin.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,6 +40,7 @@
 #define BLOCK 4096
 #define ROOT 1
 #define RETRIES 20
+#define NR_LIVES 8
 /* A call that takes longer has not come back: the threads are stuck. */
 #define HANG_S 240
 
@@ -49,6 +53,7 @@ static struct sfs_fs *fs;
 static __u64 dirs[NR_DIRS];
 
 static atomic_bool stop;
+static atomic_bool broken_device;
 static atomic_int bad;
 static atomic_ulong calls;
 
@@ -86,6 +91,8 @@ static __s64 check(__s64 ret, const char *call)
 		if (ret == -usual[i])
 			return ret;
 	}
+	if (ret == -EIO && atomic_load(&broken_device))
+		return ret;
 	if (atomic_fetch_add(&bad, 1) < 10)
 		diag("%s: %s", call, strerror((int)-ret));
 	return ret;
@@ -544,7 +551,16 @@ static int make_dirs(void)
 	return ret;
 }
 
-static void run_threads(unsigned int seconds, unsigned int max_blocks)
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* @middle, if there is one, is called in the middle of the time. */
+static void run_threads(unsigned int ms, unsigned int max_blocks,
+			void (*middle)(void))
 {
 	const char *seed = getenv("SHIM_SEED");
 	static struct worker workers[NR_THREADS];
@@ -561,7 +577,10 @@ static void run_threads(unsigned int seconds, unsigned int max_blocks)
 				   &workers[i]))
 			bail_out("pthread_create");
 	}
-	sleep(seconds);
+	sleep_ms(ms / 2);
+	if (middle)
+		middle();
+	sleep_ms(ms / 2);
 	atomic_store(&stop, true);
 	for (i = 0; i < NR_THREADS; i++)
 		pthread_join(workers[i].thread, NULL);
@@ -596,13 +615,61 @@ static void one_round(const char *what, unsigned int seconds,
 		bail_out("nothing to work with");
 	if (!dirs[0] && !is_int(make_dirs(), 0, "%s: directories", what))
 		bail_out("nothing to work in");
-	run_threads(seconds, max_blocks);
+	run_threads(seconds * 1000, max_blocks, NULL);
 	is_int(atomic_load(&bad), 0, "%s: %lu calls, no unexpected answer",
 	       what, atomic_load(&calls));
 	if (clean)
 		remove_all();
 	is_int(unmount_volume(), 0, "%s: unmount", what);
 	is_int(check_volume(), 0, "%s: nothing to find", what);
+}
+
+/* Whatever a mount begins has an end, also if that comes at once. */
+static void short_lives(void)
+{
+	int good = 0, i;
+
+	for (i = 0; i < NR_LIVES && mount_volume() == 0; i++) {
+		run_threads(i * 10, NR_BLOCKS, NULL);
+		good += unmount_volume() == 0;
+	}
+	is_int(good, NR_LIVES, "short lives");
+	is_int(atomic_load(&bad), 0, "short lives: no unexpected answer");
+	is_int(check_volume(), 0, "short lives: nothing to find");
+}
+
+static int good_fd;
+
+/* From now on the metadata device can not be written to. */
+static void break_device(void)
+{
+	int fd = open(meta, O_RDONLY | O_CLOEXEC);
+
+	good_fd = dup(host->dev[SFS_DEV_META].fd);
+	if (fd < 0 || good_fd < 0 ||
+	    dup2(fd, host->dev[SFS_DEV_META].fd) < 0)
+		bail_out("cannot break the device");
+	close(fd);
+	atomic_store(&broken_device, true);
+}
+
+/* A mount that fails under its users ends in order; the volume is as synced. */
+static void failing_device(void)
+{
+	int ret;
+
+	if (!is_int(mount_volume(), 0, "failing device: mount"))
+		return;
+	run_threads(1000, NR_BLOCKS, break_device);
+	is_int(atomic_load(&bad), 0, "failing device: no unexpected answer");
+	ret = sfs_unmount(fs);
+	ok(ret < 0, "failing device: unmount says so (%d)", ret);
+	sfs_server_stop(srv);
+	dup2(good_fd, host->dev[SFS_DEV_META].fd);
+	close(good_fd);
+	atomic_store(&broken_device, false);
+	sfs_host_close(host);
+	is_int(check_volume(), 0, "failing device: nothing to find");
 }
 
 static void image(char *path, size_t size, const char *dir, const char *name)
@@ -642,6 +709,8 @@ int main(int argc, char **argv)
 	one_round("small files", seconds, NR_BLOCKS, false);
 	/* all that there are can not fit */
 	one_round("out of space", seconds, 4096, false);
+	short_lives();
+	failing_device();
 	one_round("again", seconds, NR_BLOCKS, true);
 	return done_testing();
 }
