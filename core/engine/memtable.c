@@ -24,7 +24,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 #define CHUNK_BYTES (256U << 10)
 #define GROUP_SHIFT 10

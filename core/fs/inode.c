@@ -23,7 +23,7 @@
 #include <linux/kernel.h>
 #include <linux/stat.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 #define NSEC_PER_S 1000000000U

@@ -26,7 +26,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/run_write.h"
 #include "mount/mount.h"
 
