@@ -19,6 +19,9 @@
 #include <linux/string.h>
 #include "shim/shim.h"
 
+/* Virtual time that one operation may take. */
+#define MAX_OP_NS (60ULL * 1000000000ULL)
+
 static void __attribute__((noreturn))
 op_failed(struct sim_actor *a, const struct sim_rec *rec, const char *what)
 {
@@ -325,7 +328,9 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 	bool data;
 	char text[100];
 
+	a->busy_since = shim_clock_ns();
 	pm_run(w->fs, op, &rec->res);
+	a->busy_since = 0;
 	w->nr_ops++;
 	sim_trace_add(w, op->type ^ (u64)rec->res.ret << 8);
 	sim_trace_add(w, shim_clock_ns());
@@ -420,6 +425,25 @@ static void act(void *arg)
 	}
 }
 
+/* Whatever happens, an operation ends. */
+static void watch_over(void *arg)
+{
+	struct sim_world *w = arg;
+	struct sim_actor *a;
+	u32 i;
+
+	while (w->watched) {
+		for (i = 0; i < w->nr_actors; i++) {
+			a = w->actors[i];
+			if (a->busy_since &&
+			    shim_clock_ns() - a->busy_since > MAX_OP_NS)
+				op_failed(a, a->log[a->nr_log - 1],
+					  "it does not end");
+		}
+		shim_sleep_ns(MAX_OP_NS / 60);
+	}
+}
+
 /* ---- all of them ----------------------------------------------------------------- */
 
 void sim_actors_create(struct sim_world *w, u32 nr)
@@ -474,6 +498,8 @@ void sim_actors_start(struct sim_world *w, u32 ops)
 	u32 i;
 
 	w->stop = false;
+	w->watched = true;
+	w->overseer = shim_go("overseer", watch_over, w);
 	for (i = 0; i < w->nr_actors; i++) {
 		w->actors[i]->ops_left = ops;
 		w->actors[i]->task = shim_go("actor", act, w->actors[i]);
@@ -486,6 +512,8 @@ void sim_actors_join(struct sim_world *w)
 
 	for (i = 0; i < w->nr_actors; i++)
 		shim_join(w->actors[i]->task);
+	w->watched = false;
+	shim_join(w->overseer);
 }
 
 void sim_actors_run(struct sim_world *w, u32 ops)

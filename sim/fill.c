@@ -20,6 +20,7 @@
 #include <linux/string.h>
 #include "engine/iter.h"
 #include "mount/mount_types.h"
+#include "server/server.h"
 #include "shim/shim.h"
 
 #define CHUNK (256U << 10)
@@ -256,8 +257,13 @@ static void wait_empty(struct fill *fl)
 	for (i = 0; i < EMPTY_TRIES; i++) {
 		ret = sfs_setattr(w->fs, &super, fl->f[0].dir, &set, &at);
 		if (sim_verbose && ret)
-			shim_printf("emptied at %llu ms, %u: %d\n",
-				    shim_clock_ns() / 1000000, i, ret);
+			shim_printf("emptied at %llu ms, %u: %d: level 0 %u, level 1 %u, segments %llu free, %llu owned, %llu pending\n",
+				    shim_clock_ns() / 1000000, i, ret,
+				    w->fs->eng.view->man->levels[0]->nr,
+				    w->fs->eng.view->man->levels[1]->nr,
+				    w->srv->segs.nr_free,
+				    w->srv->segs.nr_owned,
+				    w->srv->segs.nr_pending);
 		if ((ret && ret != -ENOSPC) || sfs_sync(w->fs))
 			shim_fail("an emptied volume can not be written to: %d",
 				  ret);

@@ -49,6 +49,8 @@ struct sim_world {
 	u32 nr_actors;
 	u64 events;			/* counts begins, ends and cuts */
 	bool stop;			/* actors end after their operation */
+	bool watched;			/* operations that do not end are failures */
+	struct shim_task *overseer;
 	bool may_fail;			/* operations may fail for resources */
 	u64 trace;			/* hash of everything that happened */
 
@@ -162,6 +164,7 @@ struct sim_actor {
 	u32 max_seen;
 	u32 think_us;
 	u32 focus;			/* bits of operations it prefers */
+	u64 busy_since;			/* 0: between operations */
 	u64 last_written;		/* an inode */
 	u64 synced_stamp;		/* no change after the last sync has it */
 	struct shim_task *task;

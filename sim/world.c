@@ -179,7 +179,9 @@ void sim_mount(struct sim_world *w)
 
 	if (ret)
 		shim_fail("the volume can not be mounted: %d", ret);
-	if (sim_host_logged(w->host, SFS_LOG_WARN, NULL))
+	/* a root that was torn has a twin, and says so */
+	if (sim_host_logged(w->host, SFS_LOG_WARN, NULL) >
+	    sim_host_logged(w->host, SFS_LOG_WARN, "root at byte"))
 		shim_fail("mounting complained");
 }
 
@@ -204,11 +206,10 @@ static void report(void *arg, const char *line)
 {
 	struct findings *f = arg;
 
-	if (f->show && f->printed++ < 20)
+	if (f->show && strncmp(line, "warning:", 8) && f->printed++ < 20)
 		shim_eprintf("check: %s\n", line);
 }
 
-#ifdef SIM_HAS_CHECK
 u64 sim_count_findings(struct sim_world *w, bool show)
 {
 	struct findings f = { .show = show };
@@ -220,15 +221,6 @@ u64 sim_count_findings(struct sim_world *w, bool show)
 		shim_fail("check ended with %d", ret);
 	return res.errors;
 }
-#else
-u64 sim_count_findings(struct sim_world *w, bool show)
-{
-	struct findings f = { .show = false };
-
-	report(&f, "");
-	return 0;
-}
-#endif
 
 void sim_check(struct sim_world *w, const char *when)
 {
