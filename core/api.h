@@ -186,7 +186,8 @@ int sfs_getattr(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
  * The same for whoever is going to act on data_version: contents that are
  * overwritten in place from now on are so under a later version, also after a
  * crash; and what the version stands for is durable, so that no crash brings it
- * back with other contents.  May publish.  A host shows data_version to programs only from here.  Shared(ino).
+ * back with other contents.  May publish.  A host shows data_version to
+ * programs only from here.  Shared(ino).
  */
 int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
 /* Excl(ino).  A size change also changes extents; see sfs_file_write(). */

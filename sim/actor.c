@@ -340,8 +340,9 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 		if (w->may_fail)
 			return failed_step(a, rec);
 	}
-	/* part of a write, then the power went */
-	if (op->type == PM_WRITE && rec->res.ret > 0 && rec->res.ret < want &&
+	/* part of a transfer, then the power went */
+	if ((op->type == PM_WRITE || op->type == PM_READ) &&
+	    rec->res.ret > 0 && rec->res.ret < want &&
 	    (sim_host_is_off(w->host) || sim_host_down(w->host)))
 		return false;
 	if (!answer_fits(a, rec, want)) {

@@ -219,15 +219,16 @@ struct sfs_log_place sfs_log_next(struct sfs_log *log)
 
 	mutex_lock(&log->mutex);
 	place = log->next;
+	place.bytes = log->bytes;
 	mutex_unlock(&log->mutex);
 	return place;
 }
 
 /*
  * A segment is free once the one after it begins at or before @pos, so the
- * one that holds @pos always stays.
+ * one that holds @place always stays.
  */
-void sfs_log_trim(struct sfs_log *log, u64 pos)
+void sfs_log_trim(struct sfs_log *log, const struct sfs_log_place *place)
 {
 	struct sfs_log_segment *seg;
 	struct sfs_log_segment *after;
@@ -239,13 +240,13 @@ void sfs_log_trim(struct sfs_log *log, u64 pos)
 		if (!seg || list_is_last(&seg->head, &log->segments))
 			break;
 		after = list_next_entry(seg, head);
-		if (after->first_pos > pos)
+		if (after->first_pos > place->pos)
 			break;
 		sfs_region_free(log->region, seg->addr, seg->bytes);
 		list_del(&seg->head);
 		kfree(seg);
 	}
-	WRITE_ONCE(log->bytes, 0);
+	WRITE_ONCE(log->bytes, log->bytes - place->bytes);
 	mutex_unlock(&log->mutex);
 }
 

@@ -13,6 +13,7 @@ struct sfs_log_place {
 	u64 segment;		/* address of the segment it is in */
 	u64 pos;
 	u32 prev_crc;
+	u64 bytes;		/* written up to there since the last trim */
 };
 
 /* A stretch of the region that holds records. */
@@ -44,8 +45,8 @@ int sfs_log_start(struct sfs_log *log, u64 term);
 /* Appends @len bytes of changes as one atomic sequence of records, durably. */
 int sfs_log_append(struct sfs_log *log, const u8 *changes, u32 len);
 struct sfs_log_place sfs_log_next(struct sfs_log *log);
-/* Records before @pos are no longer needed. */
-void sfs_log_trim(struct sfs_log *log, u64 pos);
+/* Records before @place, which sfs_log_next() gave, are no longer needed. */
+void sfs_log_trim(struct sfs_log *log, const struct sfs_log_place *place);
 u64 sfs_log_bytes(struct sfs_log *log);
 /* All records of a log that was replayed are history. */
 void sfs_log_retire(struct sfs_log *log);

@@ -698,8 +698,26 @@ static struct checkpoint *checkpoint_alloc(struct sfs_store *store)
 	return cp;
 }
 
+/*
+ * The merged version comes, and its inputs are free: readers of this store hold
+ * the mutex, so nobody is in the middle of the version before.
+ */
+static int swap_merged(struct sfs_store *store, struct checkpoint *cp,
+		       struct sfs_manifest *man)
+{
+	int ret;
+	u32 i;
+
+	mutex_lock(&store->mutex);
+	ret = sfs_engine_swap(&store->eng, &store->active, 1, man);
+	for (i = 0; i < cp->edit.nr_del && ret == 0; i++)
+		free_run(store, cp->old[i]->run);
+	mutex_unlock(&store->mutex);
+	return ret;
+}
+
 static int install(struct sfs_store *store, struct checkpoint *cp,
-		   const struct sfs_log_place *log, bool thawing)
+		   const struct sfs_log_place *log)
 {
 	struct sfs_manifest *old = sfs_engine_manifest(&store->eng);
 	struct sfs_manifest *man;
@@ -711,10 +729,9 @@ static int install(struct sfs_store *store, struct checkpoint *cp,
 		return PTR_ERR(man);
 	sfs_engine_adopt(&store->eng, man);
 	ret = write_root(store, man, log);
-	if (ret == 0 && thawing)
-		ret = thaw(store, man);
-	else if (ret == 0)
-		ret = sfs_engine_swap(&store->eng, &store->active, 1, man);
+	if (ret == 0)
+		ret = cp->edit.nr_del ? swap_merged(store, cp, man) :
+					thaw(store, man);
 	sfs_manifest_put(&store->eng, man);
 	return ret;
 }
@@ -728,23 +745,14 @@ static int merge(struct sfs_store *store, const struct sfs_log_place *log)
 	struct sfs_manifest *man = sfs_engine_manifest(&store->eng);
 	struct checkpoint *cp = NULL;
 	int ret = 0;
-	u32 i;
 
 	if (man->levels[0]->nr >= MERGE_SLICES) {
 		cp = checkpoint_alloc(store);
 		ret = cp ? merge_all(store, cp, man) : -ENOMEM;
 	}
 	sfs_manifest_put(&store->eng, man);
-	if (!cp || ret < 0)
-		goto out;
-	mutex_lock(&store->mutex);	/* no reader while it is swapped */
-	ret = install(store, cp, log, false);
-	if (ret == 0) {
-		for (i = 0; i < cp->edit.nr_del; i++)
-			free_run(store, cp->old[i]->run);
-	}
-	mutex_unlock(&store->mutex);
-out:
+	if (cp && ret == 0)
+		ret = install(store, cp, log);
 	if (cp)
 		checkpoint_free(cp);
 	return ret;
@@ -771,13 +779,13 @@ static int checkpoint(struct sfs_store *store)
 	if (ret == 0)
 		ret = sfs_store_wait(store, ticket);
 	if (ret == 0)
-		ret = install(store, cp, &log, true);
+		ret = install(store, cp, &log);
 	if (cp)
 		checkpoint_free(cp);
 	if (ret == 0)
 		ret = merge(store, &log);
 	if (ret == 0)
-		sfs_log_trim(&store->log, log.pos);
+		sfs_log_trim(&store->log, &log);
 out:
 	if (ret < 0) {
 		sfs_err(store->host, "the server's checkpoint failed: error %d",

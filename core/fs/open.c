@@ -20,8 +20,9 @@
  * still contents after a crash: overwriting waits for that one, too.  A look is
  * sfs_stat_more(), not sfs_getattr(): hosts show a version to programs by the
  * former alone.  It first makes the contents durable that the version stands
- * for: a version that was seen never comes back with other contents.  An inode this table does not know counts as seen, so entries
- * may be forgotten at any time.
+ * for: a version that was seen never comes back with other contents.  An inode
+ * this table does not know counts as seen, so entries may be forgotten at any
+ * time.
  *
  * Times of access follow relatime: a read moves atime when it is not later than
  * mtime and ctime, or a day old.  It is stored when the inode is stored for

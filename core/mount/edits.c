@@ -146,6 +146,8 @@ static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 		spin_unlock(&fs->txn_lock);
 		wake_up_all(&fs->txn_wait);
 		queue_work(fs->wq, &fs->ack_work);
+		if (edit.rid && edit.rid != fs->rid && edit.nr_add)
+			sfs_publish_others(fs);
 	}
 out:
 	for (i = 0; i < edit.nr_add; i++)

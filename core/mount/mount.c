@@ -92,6 +92,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
 	INIT_DELAYED_WORK(&fs->timer_work, sfs_publish_timer);
+	INIT_DELAYED_WORK(&fs->idle_work, sfs_publish_idle);
 	return fs;
 }
 
@@ -238,12 +239,9 @@ static int load_manifest(struct sfs_fs *fs, u64 version, u64 stable)
 
 static void depart(struct sfs_fs *fs)
 {
-	struct sfs_msg *req = sfs_msg_alloc(SFS_MSG_LEAVE, 0);
-
-	if (fs->joined && req)
-		sfs_client_call(&fs->net, SFS_SLOT_SESSION, req, 0, NULL);
-	else if (req)
-		sfs_msg_free(req);
+	if (fs->joined)
+		sfs_client_call(&fs->net, SFS_SLOT_SESSION,
+				sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
 }
 
 /* Edits that come before the manifest is there are kept back, in order. */
@@ -298,6 +296,15 @@ static int join(struct sfs_fs *fs)
 					SFS_SPACE_DELETE);
 }
 
+/* Nothing is begun any more because of what others do. */
+static void stop_idle(struct sfs_fs *fs)
+{
+	spin_lock(&fs->txn_lock);
+	fs->stopping = true;
+	spin_unlock(&fs->txn_lock);
+	cancel_delayed_work_sync(&fs->idle_work);
+}
+
 int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs)
 {
@@ -325,6 +332,7 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
 	*ret_fs = fs;
 	return 0;
 err_depart:
+	stop_idle(fs);
 	depart(fs);
 	sfs_client_close(&fs->net);
 	sfs_server_detach(srv, &fs->net);
@@ -342,9 +350,7 @@ int sfs_mount_leave(struct sfs_fs *fs)
 	int ret;
 
 	ret = sfs_publish(fs);
-	spin_lock(&fs->txn_lock);
-	fs->stopping = true;
-	spin_unlock(&fs->txn_lock);
+	stop_idle(fs);
 	cancel_delayed_work_sync(&fs->timer_work);
 	flush_workqueue(fs->wq);
 	depart(fs);

@@ -82,6 +82,8 @@ struct sfs_fs {
 	struct workqueue_struct *wq;	/* I */
 	struct work_struct publish_work;
 	struct delayed_work timer_work;
+	struct delayed_work idle_work;
+	u32 skipped_ticks;		/* O(timer): while level 0 was long */
 
 	/* applied edits */
 	u64 applied_version;		/* L(txn_lock) */

@@ -30,6 +30,7 @@
 
 /* With this many slices in level 0 the timer lets transactions grow. */
 #define L0_SOFT_LIMIT 16
+#define MAX_SKIPPED_TICKS 4
 #define MAX_CLOSED 1024
 
 struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq)
@@ -346,11 +347,67 @@ void sfs_publish_timer(struct work_struct *work)
 	spin_unlock(&fs->txn_lock);
 	if (stopping)
 		return;
-	if (dirty && sfs_publish_l0(fs) < L0_SOFT_LIMIT)
-		sfs_publish_kick(fs, nr);
+	/* a while only: compaction may have stopped */
+	if (!dirty || sfs_publish_l0(fs) < L0_SOFT_LIMIT ||
+	    ++fs->skipped_ticks > MAX_SKIPPED_TICKS) {
+		fs->skipped_ticks = 0;
+		sfs_publish_kick(fs, dirty ? nr : 0);
+	}
 	queue_work(fs->wq, &fs->ack_work);
 	queue_delayed_work(fs->wq, &fs->timer_work,
 			   msecs_to_jiffies(fs->opts.commit_interval_ms));
+}
+
+/* ---- idle mounts ---------------------------------------------------------------------- */
+
+#define IDLE_MS 1000
+
+void sfs_publish_others(struct sfs_fs *fs)
+{
+	spin_lock(&fs->txn_lock);
+	if (!fs->stopping && !fs->err)
+		queue_delayed_work(fs->wq, &fs->idle_work,
+				   msecs_to_jiffies(IDLE_MS));
+	spin_unlock(&fs->txn_lock);
+}
+
+/* The empty current transaction is to be published as it is: its number. */
+static bool take_empty(struct sfs_fs *fs, u64 *ret_nr)
+{
+	bool empty;
+
+	spin_lock(&fs->txn_lock);
+	empty = !fs->err && !fs->txn->dirty && !fs->frozen;
+	if (empty) {
+		fs->txn->dirty = true;
+		*ret_nr = fs->txn->nr;
+	}
+	spin_unlock(&fs->txn_lock);
+	return empty;
+}
+
+/*
+ * The sequence of an empty transaction and the spare one keep the stable
+ * sequence below what others have published since they were given out.  So
+ * both are exchanged for newer ones, by publishing nothing twice; edits that
+ * nothing comes with make nobody else do the same.
+ */
+void sfs_publish_idle(struct work_struct *work)
+{
+	struct sfs_fs *fs = container_of(to_delayed_work(work), struct sfs_fs,
+					 idle_work);
+	int i;
+	u64 nr;
+
+	for (i = 0; i < 2; i++) {
+		if (!take_empty(fs, &nr)) {
+			/* not now: it is changing something itself */
+			sfs_publish_others(fs);
+			return;
+		}
+		if (sfs_txn_wait(fs, nr) < 0)
+			return;
+	}
 }
 
 /* ---- waiting -------------------------------------------------------------------------- */

@@ -14,6 +14,9 @@ void sfs_txn_free(struct sfs_txn *txn);
 void sfs_publish_kick(struct sfs_fs *fs, u64 nr);
 void sfs_publish_worker(struct work_struct *work);
 void sfs_publish_timer(struct work_struct *work);
+void sfs_publish_idle(struct work_struct *work);
+/* Another mount published: soon this one must not hold it back. */
+void sfs_publish_others(struct sfs_fs *fs);
 /* Slices in level 0 of the current view. */
 u32 sfs_publish_l0(struct sfs_fs *fs);
 

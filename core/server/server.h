@@ -28,7 +28,7 @@ u64 sfs_srv_stable(struct sfs_server *srv);
 u64 sfs_srv_open_seq(struct sfs_session *sess);
 bool sfs_srv_close_seq(struct sfs_session *sess, u64 seq);
 
-/* publish.c, session.c: handlers; the reply or a negative errno. */
+/* publish.c, requests.c, session.c: handlers; the reply or a negative errno. */
 struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req);
 struct sfs_msg *sfs_srv_manifest(struct sfs_session *sess,
 				 struct sfs_msg *req);

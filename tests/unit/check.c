@@ -321,13 +321,12 @@ static void test_print(struct volume *v)
 static void test_no_memory(struct volume *v)
 {
 	struct findings f;
-	u64 before;
+	u64 before = shim_alloc_count();
 	u32 lines;
 	u64 all;
 	u32 bad = 0;
 	u64 i;
 
-	before = shim_alloc_count();
 	check(v, &f);
 	sfs_print(v->host, SFS_PRINT_ITEMS, line_printed, &lines);
 	all = shim_alloc_count() - before;

@@ -181,7 +181,7 @@ static void test_trim(u64 seed)
 		good = append_some(&run, 8);
 		/* the last eight are kept */
 		place = run.appends[run.nr - 8].place;
-		sfs_log_trim(&run.log, place.pos);
+		sfs_log_trim(&run.log, &place);
 		if (good)
 			good = replay(&run, run.nr - 8, &next, &records) == 0 &&
 			       next == run.nr_changes;

@@ -218,8 +218,6 @@ static void test_index(void)
 	ok(good, "each walk sees all %u entries, stable goes up to %llu", nr,
 	   stable);
 	run_end(&run);
-	if (!good)
-		return;
 }
 
 /* A second mount that does nothing must not keep entries back for long. */
@@ -229,17 +227,23 @@ static void test_idle_mount(void)
 	struct run run;
 	u64 stable;
 	u64 stamp;
+	u32 seen;
+	u32 nr;
 
 	run_begin(&run);
 	is_int(world_mount(&run.w, &idle), 0, "a second mount");
-	put_entry(run.w.fs, 1, &stamp);
-	is_int(sfs_publish(run.w.fs), 0, "publish");
-	shim_sleep_ns(12000000000ULL);
-	is_u64(walk_index(run.w.fs, &stable), 1,
-	       "the entry is seen: stamp %llu, stable %llu", stamp, stable);
+	for (nr = 0; nr < 6; nr++) {
+		put_entry(run.w.fs, nr, &stamp);
+		is_int(sfs_publish(run.w.fs), 0, "publish");
+	}
+	shim_sleep_ns(3000000000ULL);
+	seen = walk_index(run.w.fs, &stable);
+	is_u64(seen, nr, "entries are seen: last stamp %llu, stable %llu",
+	       stamp, stable);
 	is_int(sfs_mount_leave(idle), 0, "the second mount leaves");
-	is_u64(walk_index(run.w.fs, &stable), 1,
-	       "seen without it: stamp %llu, stable %llu", stamp, stable);
+	seen = walk_index(run.w.fs, &stable);
+	is_u64(seen, nr, "seen without it: last stamp %llu, stable %llu",
+	       stamp, stable);
 	run_end(&run);
 }
 
@@ -284,6 +288,40 @@ static void test_down(void)
 	run_end(&run);
 }
 
+/* ---- no memory ------------------------------------------------------------ */
+
+static void test_no_memory(void)
+{
+	struct sfs_server *srv;
+	bool good = true;
+	struct run run;
+	u64 failed;
+	int ret = 0;
+	u32 nth;
+	u32 i;
+
+	run_begin(&run);
+	for (i = 0; i < NR_KEYS; i++)
+		put(&run, &i, &i, 1);
+	world_stop(&run.w);
+	for (nth = 1; good; nth++) {
+		failed = shim_alloc_failed();
+		shim_alloc_fail_nth(nth);
+		ret = sfs_server_start(run.w.vol.host, &srv);
+		shim_alloc_fail_nth(0);
+		if (ret == 0)
+			sfs_server_stop(srv);
+		good = ret == 0 || ret == -ENOMEM;
+		if (shim_alloc_failed() == failed)
+			break;
+	}
+	ok(good, "starting a server, %u allocations fail, last %d", nth, ret);
+	is_int(world_start(&run.w), 0, "start");
+	ok(engine_matches(&run.w.fs->eng, &run.pool, run.tags),
+	   "everything is there");
+	run_end(&run);
+}
+
 int shim_main(int argc, char **argv)
 {
 	/* the test's own buffers for values */
@@ -292,5 +330,6 @@ int shim_main(int argc, char **argv)
 	test_index();
 	test_idle_mount();
 	test_down();
+	test_no_memory();
 	return done_testing();
 }

@@ -127,14 +127,14 @@ static void merge(struct run *run)
 {
 	struct sfs_manifest *man = sfs_engine_manifest(&run->eng);
 	u64 target = 4096ULL << rng_below(&run->rng, 10);
-	struct sfs_slice *all[128];
+	struct sfs_slice *all[160];
 	struct sfs_slice *out[128];
 	struct sfs_edit edit = { .add = out };
 	struct sfs_run_writer *wr = NULL;
 	struct sfs_slice *slice;
 	struct sfs_iter it;
 	struct sfs_run *r;
-	u64 del[128];
+	u64 del[160];
 	u32 l;
 	u32 i;
 
