@@ -59,7 +59,7 @@ void sim_actor_settle(struct sim_actor *a)
 	u32 i;
 
 	for (i = 0; i < a->nr_log; i++) {
-		kvfree(a->log[i]->data);
+		sim_buf_free(a->log[i]->data);
 		kvfree(a->log[i]);
 	}
 	a->nr_log = 0;
@@ -216,7 +216,7 @@ static void check_read(struct sim_actor *a, struct sim_rec *rec)
 
 	if (!in || !in->size || !S_ISREG(in->mode))
 		return;
-	buf = sim_zalloc(in->size);
+	buf = sim_buf(in->size);
 	shim_nofail_begin();
 	ret = sfs_file_read(a->w->fs, in->ino, 0, buf, in->size);
 	shim_nofail_end();
@@ -224,7 +224,7 @@ static void check_read(struct sim_actor *a, struct sim_rec *rec)
 		op_failed(a, rec, "the file can not be read");
 	if (ret > 0 && memcmp(buf, in->data, ret))
 		op_failed(a, rec, "contents are wrong");
-	kvfree(buf);
+	sim_buf_free(buf);
 }
 
 /* ---- operations that fail for resources ----------------------------------------------- */
@@ -265,7 +265,7 @@ static bool relearn(struct sim_actor *a, struct sim_rec *rec)
 	shim_nofail_begin();
 	ret = sfs_stat_more(a->w->fs, in->ino, &at);
 	if (!ret) {
-		rec->data = sim_zalloc(at.size);
+		rec->data = sim_buf(at.size);
 		ret = sfs_file_read(a->w->fs, in->ino, 0, rec->data, at.size);
 	}
 	shim_nofail_end();

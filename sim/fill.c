@@ -129,7 +129,7 @@ static int add_file(struct filler *f, u8 *buf)
 static void fill_up(void *arg)
 {
 	struct filler *f = arg;
-	u8 *buf = sim_zalloc(CHUNK);
+	u8 *buf = sim_buf(CHUNK);
 	u32 failed = 0;
 	int ret = 0;
 
@@ -145,7 +145,7 @@ static void fill_up(void *arg)
 	if (failed < 4 && !sim_host_is_off(f->w->host))
 		shim_fail("filling ended with %d after %u files", ret,
 			  f->nr_files);
-	kvfree(buf);
+	sim_buf_free(buf);
 }
 
 /* ---- checking --------------------------------------------------------------------- */
@@ -170,7 +170,7 @@ static void check_file(struct filler *f, u32 i, u8 *buf, u8 *want)
 
 static void check_some(struct fill *fl)
 {
-	u8 *buf = sim_zalloc(8192);
+	u8 *buf = sim_buf(8192);
 	u32 k;
 	u32 i;
 
@@ -178,7 +178,7 @@ static void check_some(struct fill *fl)
 		for (i = 0; i < fl->f[k].nr_files; i += 1 + i / 4)
 			check_file(&fl->f[k], i, buf, buf + 4096);
 	}
-	kvfree(buf);
+	sim_buf_free(buf);
 }
 
 /* ---- emptying --------------------------------------------------------------------- */

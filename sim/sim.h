@@ -20,6 +20,12 @@
 
 /* Zeroed; of the simulator itself: never made to fail.  kvfree(). */
 void *sim_zalloc(size_t len);
+/*
+ * The same for what is read into or written from, aligned: the core goes
+ * different ways by alignment, and addresses must not decide anything.
+ */
+void *sim_buf(size_t len);
+void sim_buf_free(void *buf);
 u64 sim_rnd(u64 *rng, u64 n);
 static inline bool sim_one_in(u64 *rng, u64 n)
 {

@@ -33,6 +33,22 @@ void *sim_zalloc(size_t len)
 	return p;
 }
 
+/* Like the ports' own: what is needed for freeing is in front. */
+void *sim_buf(size_t len)
+{
+	void *block = sim_zalloc(len + 4096 + sizeof(void *));
+	void **buf = PTR_ALIGN(block + sizeof(void *), 4096);
+
+	buf[-1] = block;
+	return buf;
+}
+
+void sim_buf_free(void *buf)
+{
+	if (buf)
+		kvfree(((void **)buf)[-1]);
+}
+
 u64 sim_rnd(u64 *rng, u64 n)
 {
 	shim_u64 state = *rng;
