@@ -19,6 +19,9 @@
 #include <linux/string.h>
 #include "shim/shim.h"
 
+/* Virtual time that one operation may take. */
+#define MAX_OP_NS (60ULL * 1000000000ULL)
+
 static void __attribute__((noreturn))
 op_failed(struct sim_actor *a, const struct sim_rec *rec, const char *what)
 {
@@ -56,7 +59,7 @@ void sim_actor_settle(struct sim_actor *a)
 	u32 i;
 
 	for (i = 0; i < a->nr_log; i++) {
-		kvfree(a->log[i]->data);
+		sim_buf_free(a->log[i]->data);
 		kvfree(a->log[i]);
 	}
 	a->nr_log = 0;
@@ -213,7 +216,7 @@ static void check_read(struct sim_actor *a, struct sim_rec *rec)
 
 	if (!in || !in->size || !S_ISREG(in->mode))
 		return;
-	buf = sim_zalloc(in->size);
+	buf = sim_buf(in->size);
 	shim_nofail_begin();
 	ret = sfs_file_read(a->w->fs, in->ino, 0, buf, in->size);
 	shim_nofail_end();
@@ -221,7 +224,7 @@ static void check_read(struct sim_actor *a, struct sim_rec *rec)
 		op_failed(a, rec, "the file can not be read");
 	if (ret > 0 && memcmp(buf, in->data, ret))
 		op_failed(a, rec, "contents are wrong");
-	kvfree(buf);
+	sim_buf_free(buf);
 }
 
 /* ---- operations that fail for resources ----------------------------------------------- */
@@ -262,7 +265,7 @@ static bool relearn(struct sim_actor *a, struct sim_rec *rec)
 	shim_nofail_begin();
 	ret = sfs_stat_more(a->w->fs, in->ino, &at);
 	if (!ret) {
-		rec->data = sim_zalloc(at.size);
+		rec->data = sim_buf(at.size);
 		ret = sfs_file_read(a->w->fs, in->ino, 0, rec->data, at.size);
 	}
 	shim_nofail_end();
@@ -325,7 +328,9 @@ bool sim_actor_step(struct sim_actor *a, const struct pm_op *op)
 	bool data;
 	char text[100];
 
+	a->busy_since = shim_clock_ns();
 	pm_run(w->fs, op, &rec->res);
+	a->busy_since = 0;
 	w->nr_ops++;
 	sim_trace_add(w, op->type ^ (u64)rec->res.ret << 8);
 	sim_trace_add(w, shim_clock_ns());
@@ -421,6 +426,25 @@ static void act(void *arg)
 	}
 }
 
+/* Whatever happens, an operation ends. */
+static void watch_over(void *arg)
+{
+	struct sim_world *w = arg;
+	struct sim_actor *a;
+	u32 i;
+
+	while (w->watched) {
+		for (i = 0; i < w->nr_actors; i++) {
+			a = w->actors[i];
+			if (a->busy_since &&
+			    shim_clock_ns() - a->busy_since > MAX_OP_NS)
+				op_failed(a, a->log[a->nr_log - 1],
+					  "it does not end");
+		}
+		shim_sleep_ns(MAX_OP_NS / 60);
+	}
+}
+
 /* ---- all of them ----------------------------------------------------------------- */
 
 void sim_actors_create(struct sim_world *w, u32 nr)
@@ -475,6 +499,8 @@ void sim_actors_start(struct sim_world *w, u32 ops)
 	u32 i;
 
 	w->stop = false;
+	w->watched = true;
+	w->overseer = shim_go("overseer", watch_over, w);
 	for (i = 0; i < w->nr_actors; i++) {
 		w->actors[i]->ops_left = ops;
 		w->actors[i]->task = shim_go("actor", act, w->actors[i]);
@@ -487,6 +513,8 @@ void sim_actors_join(struct sim_world *w)
 
 	for (i = 0; i < w->nr_actors; i++)
 		shim_join(w->actors[i]->task);
+	w->watched = false;
+	shim_join(w->overseer);
 }
 
 void sim_actors_run(struct sim_world *w, u32 ops)

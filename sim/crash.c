@@ -255,6 +255,50 @@ void sim_cut_check(struct sim_world *w, u64 event, u32 draws)
 	forget(&last);
 }
 
+/* The power goes again while the volume starts. */
+static void cut_starting(struct sim_world *w)
+{
+	static const enum sim_cut hows[] = {
+		SIM_CUT_BEFORE, SIM_CUT_TORN, SIM_CUT_AFTER,
+	};
+	struct sim_image *img[2];
+
+	sim_host_cut_at(w->host, 1 + sim_rnd(&w->rng, 8),
+			hows[sim_rnd(&w->rng, 3)]);
+	if (!sim_try_mount(w))
+		sim_unmount(w);
+	sim_host_cut(w->host);
+	draw_cut(w, 2, img);
+	sim_unplug(w);
+	sim_plug(w, img[0], img[1]);
+}
+
+/* Starting fails for want of memory or a read: it says so, and no more. */
+static void fail_starting(struct sim_world *w)
+{
+	struct sim_fault f = { .ops = SIM_READ, .err = -EIO,
+			       .len = SIM_DEV_BYTES, .times = 1 };
+	bool memory = sim_one_in(&w->rng, 2);
+	int ret;
+
+	f.skip = sim_rnd(&w->rng, 40);
+	if (memory)
+		shim_alloc_fail_nth(1 + sim_rnd(&w->rng, 500));
+	else
+		sim_disk_add_fault(w->disk[0], &f);
+	ret = sim_try_mount(w);
+	if (!ret)
+		sim_unmount(w);
+	shim_alloc_fail_nth(0);
+	sim_disk_clear_faults(w->disk[0]);
+	sim_trace_add(w, ret);
+	if (ret && ret != -EIO && ret != -ENOMEM)
+		shim_fail("starting with a failing %s answers %d",
+			  memory ? "allocation" : "read", ret);
+	sim_host_log_forget(w->host);
+	sim_host_down_forget(w->host);
+}
+
 void sim_cut_recover(struct sim_world *w, u64 event)
 {
 	u32 nr[SIM_MAX_ACTORS];
@@ -264,6 +308,10 @@ void sim_cut_recover(struct sim_world *w, u64 event)
 	draw_cut(w, 2, img);
 	sim_unplug(w);
 	sim_plug(w, img[0], img[1]);
+	while (sim_one_in(&w->rng, 3))
+		cut_starting(w);
+	while (sim_one_in(&w->rng, 3))
+		fail_starting(w);
 	w->nr_states++;
 	w->nr_generations++;
 	sim_check(w, "after a crash");

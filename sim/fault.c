@@ -179,7 +179,7 @@ int sim_run_nomem(u64 seed, u32 scale)
 /* Reads as much as it can; what can be read is what the model says. */
 static u32 read_what_is_there(struct sim_world *w)
 {
-	u8 *buf = sim_zalloc(PM_FILE_MAX);
+	u8 *buf = sim_buf(PM_FILE_MAX);
 	const struct pm_inode *in;
 	struct sfs_attr at;
 	u32 errors = 0;
@@ -212,7 +212,7 @@ static u32 read_what_is_there(struct sim_world *w)
 			errors += ret != in->size;
 		}
 	}
-	kvfree(buf);
+	sim_buf_free(buf);
 	return errors;
 }
 

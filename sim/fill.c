@@ -20,6 +20,7 @@
 #include <linux/string.h>
 #include "engine/iter.h"
 #include "mount/mount_types.h"
+#include "server/server.h"
 #include "shim/shim.h"
 
 #define CHUNK (256U << 10)
@@ -128,7 +129,7 @@ static int add_file(struct filler *f, u8 *buf)
 static void fill_up(void *arg)
 {
 	struct filler *f = arg;
-	u8 *buf = sim_zalloc(CHUNK);
+	u8 *buf = sim_buf(CHUNK);
 	u32 failed = 0;
 	int ret = 0;
 
@@ -144,7 +145,7 @@ static void fill_up(void *arg)
 	if (failed < 4 && !sim_host_is_off(f->w->host))
 		shim_fail("filling ended with %d after %u files", ret,
 			  f->nr_files);
-	kvfree(buf);
+	sim_buf_free(buf);
 }
 
 /* ---- checking --------------------------------------------------------------------- */
@@ -169,7 +170,7 @@ static void check_file(struct filler *f, u32 i, u8 *buf, u8 *want)
 
 static void check_some(struct fill *fl)
 {
-	u8 *buf = sim_zalloc(8192);
+	u8 *buf = sim_buf(8192);
 	u32 k;
 	u32 i;
 
@@ -177,7 +178,7 @@ static void check_some(struct fill *fl)
 		for (i = 0; i < fl->f[k].nr_files; i += 1 + i / 4)
 			check_file(&fl->f[k], i, buf, buf + 4096);
 	}
-	kvfree(buf);
+	sim_buf_free(buf);
 }
 
 /* ---- emptying --------------------------------------------------------------------- */
@@ -256,8 +257,13 @@ static void wait_empty(struct fill *fl)
 	for (i = 0; i < EMPTY_TRIES; i++) {
 		ret = sfs_setattr(w->fs, &super, fl->f[0].dir, &set, &at);
 		if (sim_verbose && ret)
-			shim_printf("emptied at %llu ms, %u: %d\n",
-				    shim_clock_ns() / 1000000, i, ret);
+			shim_printf("emptied at %llu ms, %u: %d: level 0 %u, level 1 %u, segments %llu free, %llu owned, %llu pending\n",
+				    shim_clock_ns() / 1000000, i, ret,
+				    w->fs->eng.view->man->levels[0]->nr,
+				    w->fs->eng.view->man->levels[1]->nr,
+				    w->srv->segs.nr_free,
+				    w->srv->segs.nr_owned,
+				    w->srv->segs.nr_pending);
 		if ((ret && ret != -ENOSPC) || sfs_sync(w->fs))
 			shim_fail("an emptied volume can not be written to: %d",
 				  ret);

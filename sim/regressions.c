@@ -16,5 +16,9 @@ const struct sim_regression sim_regressions[] = {
 	{ "eio-write", 143, 1, "what a failed write left in the disk's cache" },
 	{ "eio-read", 1002, 1, "a failed operation next after the prefix" },
 	{ "eio-read", 2043, 1, "a scan for unfinished work that failed" },
+	{ "crash", 17, 1, "the older root is not always the second" },
+	{ "nomem", 13, 1, "the same" },
+	{ "eio-write", 9, 1, "a torn root" },
+	{ "fill", 1000390, 2, "no space although emptied" },
 	{ },
 };

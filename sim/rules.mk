@@ -2,8 +2,6 @@
 # The simulator is linked with the model of POSIX; a failure names the commit.
 $(B)/sim: $(call obj,$(wildcard tests/model/*.c))
 
-$(B)/simobj/%.o: WORLD += $(if $(wildcard core/check/check.c),-DSIM_HAS_CHECK)
-
 sim_commit := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 sim_commit_file := $(B)/.sim-commit
 ifneq ($(file <$(sim_commit_file)),$(sim_commit))

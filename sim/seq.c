@@ -81,6 +81,7 @@ static const struct seq_op ops[] = {
 	{ PM_RENAME, "A", "E/A" },
 	{ PM_WRITE, "f", .off = 10000, .len = 100 },
 	{ PM_WRITE, "f", .off = 10000, .len = 9000 },
+	{ PM_WRITE, "f", .off = 5000, .len = 100 },
 	{ PM_WRITE, "f", .off = 0, .len = 4096 },
 	{ PM_WRITE, "f", .off = 50, .len = 100 },
 	{ PM_WRITE, "f", .off = 4000, .len = 300 },
@@ -219,6 +220,7 @@ static struct {
 	struct sim_image *img[SFS_NR_DEVS];
 	struct posix *pm;
 	u8 *data[PM_MAX_INODES];
+	struct sim_seen seen;		/* the look at f */
 	s64 overhead;
 } base;
 
@@ -266,6 +268,8 @@ static int make_base(void *arg)
 			shim_fail("the tree can not be made");
 	}
 	keep_model(w->actors[0]->pm);
+	base.seen = w->actors[0]->seen[0];
+	base.seen.event = 0;
 	base.overhead = w->overhead;
 	if (sim_unmount(w))
 		shim_fail("unmount");
@@ -303,6 +307,10 @@ static struct sim_world *begin(u64 seed)
 	a->pm = kept_model();
 	a->root = a->pm->root;
 	sim_actor_settle(a);
+	a->seen = sim_zalloc(sizeof(*a->seen));
+	*a->seen = base.seen;
+	a->nr_seen = 1;
+	a->max_seen = 1;
 	return w;
 }
 

@@ -20,6 +20,12 @@
 
 /* Zeroed; of the simulator itself: never made to fail.  kvfree(). */
 void *sim_zalloc(size_t len);
+/*
+ * The same for what is read into or written from, aligned: the core goes
+ * different ways by alignment, and addresses must not decide anything.
+ */
+void *sim_buf(size_t len);
+void sim_buf_free(void *buf);
 u64 sim_rnd(u64 *rng, u64 n);
 static inline bool sim_one_in(u64 *rng, u64 n)
 {
@@ -49,6 +55,8 @@ struct sim_world {
 	u32 nr_actors;
 	u64 events;			/* counts begins, ends and cuts */
 	bool stop;			/* actors end after their operation */
+	bool watched;			/* operations that do not end are failures */
+	struct shim_task *overseer;
 	bool may_fail;			/* operations may fail for resources */
 	u64 trace;			/* hash of everything that happened */
 
@@ -162,6 +170,7 @@ struct sim_actor {
 	u32 max_seen;
 	u32 think_us;
 	u32 focus;			/* bits of operations it prefers */
+	u64 busy_since;			/* 0: between operations */
 	u64 last_written;		/* an inode */
 	u64 synced_stamp;		/* no change after the last sync has it */
 	struct shim_task *task;

@@ -77,7 +77,7 @@ static void read_contents(struct sim_world *w, struct sim_node *n, u8 *buf)
 	u64 at;
 	s64 ret;
 
-	n->data = sim_zalloc(size + 1);
+	n->data = sim_buf(size + 1);
 	if (S_ISLNK(n->attr.mode)) {
 		ret = sfs_readlink(w->fs, n->attr.ino, (char *)n->data, size);
 		if (ret != size)
@@ -261,7 +261,7 @@ static void check_links(const struct sim_tree *t)
 struct sim_tree *sim_tree_read(struct sim_world *w)
 {
 	struct sim_tree *t = sim_zalloc(sizeof(*t));
-	u8 *buf = sim_zalloc(BUF_BYTES);
+	u8 *buf = sim_buf(BUF_BYTES);
 	u32 i;
 
 	add_node(w, t, 1, buf);
@@ -270,7 +270,7 @@ struct sim_tree *sim_tree_read(struct sim_world *w)
 			read_dir(w, t, t->nodes[i].attr.ino, buf);
 	}
 	check_links(t);
-	kvfree(buf);
+	sim_buf_free(buf);
 	return t;
 }
 
@@ -279,7 +279,7 @@ void sim_tree_free(struct sim_tree *t)
 	u32 i;
 
 	for (i = 0; i < t->nr_nodes; i++)
-		kvfree(t->nodes[i].data);
+		sim_buf_free(t->nodes[i].data);
 	kvfree(t->nodes);
 	kvfree(t->names);
 	kvfree(t);

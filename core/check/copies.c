@@ -203,27 +203,30 @@ static int read_root(struct sfs_checker *ck, int nr, void *buf,
 		return 0;
 	}
 	len = le32_to_cpu(hdr->len);
+	/* a torn write of a root that is shorter than the one before leaves that */
 	if (!is_zero((u8 *)buf + len, SFS_ROOT_BYTES - len))
-		sfs_check_found(ck, "root at byte %llu: bytes behind its length %u are not zero",
+		sfs_check_note(ck, "root at byte %llu: bytes behind its length %u are not zero",
 				sfs_root_addr[nr], len);
 	return 1;
 }
 
+/* A crash between the two writes, in either order, leaves them one apart. */
 static void compare_roots(struct sfs_checker *ck, const struct sfs_root *roots,
 			  u8 *const *bufs)
 {
 	const struct sfs_block_hdr *hdr = (struct sfs_block_hdr *)bufs[0];
+	int new = roots[1].generation > roots[0].generation;
 
-	if (roots[0].generation < roots[1].generation) {
-		sfs_check_found(ck, "root at byte %llu: generation is %llu, expected not less than %llu at byte %llu, which is written later",
-				sfs_root_addr[0], roots[0].generation,
-				roots[1].generation, sfs_root_addr[1]);
+	if (roots[new].generation > roots[!new].generation + 1) {
+		sfs_check_found(ck, "root at byte %llu: generation is %llu, expected not less than %llu, one before that at byte %llu",
+				sfs_root_addr[!new], roots[!new].generation,
+				roots[new].generation - 1, sfs_root_addr[new]);
 		return;
 	}
-	if (roots[0].generation > roots[1].generation) {
+	if (roots[new].generation > roots[!new].generation) {
 		sfs_check_note(ck, "root at byte %llu has generation %llu, the one at byte %llu still %llu",
-			       sfs_root_addr[0], roots[0].generation,
-			       sfs_root_addr[1], roots[1].generation);
+			       sfs_root_addr[new], roots[new].generation,
+			       sfs_root_addr[!new], roots[!new].generation);
 		return;
 	}
 	if (memcmp(bufs[0] + sizeof(*hdr), bufs[1] + sizeof(*hdr),
