@@ -148,7 +148,8 @@ void sfs_inode_to_attr(struct sfs_fs *fs, const struct sfs_inode *si,
 		.uid = si->uid,
 		.gid = si->gid,
 		.rdev = si->rdev,
-		.flags = si->flags & ~SFS_INODE_TRUNCATING,
+		.flags = si->flags & SFS_INODE_TRUNCATING ? SFS_ATTR_SHRINKING :
+							    0,
 	};
 	sfs_atime_merge(fs, si->ino, &attr->atime, false);
 }
