@@ -135,8 +135,33 @@ static int raw_io(struct sfs_host *host, struct sfs_io *io, __u32 done)
 			     io->offset + done);
 }
 
-static void complete(struct sfs_io *io, int err)
+/*
+ * The reason is for the log, the core hears EIO.  After some lines for a device
+ * only each doubling of their number is worth another.
+ */
+static int io_error(struct sfs_host *host, int dev, const char *what,
+		    __u64 offset, int err)
 {
+	__u64 nr;
+
+	if (err == -EROFS || err == -ENODEV)
+		return err;	/* not asked of a device */
+	nr = __atomic_add_fetch(&host->dev[dev].errors, 1, __ATOMIC_RELAXED);
+	if (nr < 10 || !(nr & (nr - 1)))
+		sfs_port_log(host, SFS_LOG_ERR,
+			     "%s the %s device failed at byte %llu: %s (failure %llu)",
+			     what, dev == SFS_DEV_META ? "metadata" : "data",
+			     (unsigned long long)offset, strerror(-err),
+			     (unsigned long long)nr);
+	return -EIO;
+}
+
+static void complete(struct sfs_host *host, struct sfs_io *io, int err)
+{
+	if (err)
+		err = io_error(host, io->dev,
+			       io->flags & SFS_IO_WRITE ? "writing" : "reading",
+			       io->offset, err);
 	io->err = err;
 	io->done(io);
 }
@@ -177,7 +202,7 @@ static void reap_io(struct sfs_io *io, int res)
 		else if ((__u32)res < io->len)
 			err = raw_io(host, io, res);
 	}
-	complete(io, err);
+	complete(host, io, err);
 }
 
 static void *reaper_main(void *arg)
@@ -328,7 +353,7 @@ static void *pool_main(void *arg)
 			err = sfs_powercut_io(host->powercut, io);
 		else if (!err)
 			err = raw_io(host, io, 0);
-		complete(io, err);
+		complete(host, io, err);
 		pthread_mutex_lock(&pool->lock);
 	}
 	pthread_mutex_unlock(&pool->lock);
@@ -446,11 +471,15 @@ void sfs_port_io_submit(struct sfs_host *host, struct sfs_io *io)
 
 int sfs_port_flush(struct sfs_host *host, int dev)
 {
+	int ret;
+
 	if (host->dev[dev].fd < 0)
 		return -ENODEV;
 	if (host->powercut)
-		return sfs_powercut_flush(host->powercut, dev);
-	return sfs_raw_flush(host, dev);
+		ret = sfs_powercut_flush(host->powercut, dev);
+	else
+		ret = sfs_raw_flush(host, dev);
+	return ret < 0 ? io_error(host, dev, "flushing", host->dev[dev].size, ret) : 0;
 }
 
 __u64 sfs_port_dev_size(struct sfs_host *host, int dev)

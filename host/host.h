@@ -62,6 +62,7 @@ struct sfs_host_dev {
 	dev_t rdev;		/* I of a block device */
 	dev_t fs_dev;		/* I with fs_ino: which file this is */
 	ino_t fs_ino;		/* I */
+	__u64 errors;		/* A: transfers and flushes that failed */
 };
 
 struct sfs_ring;

@@ -121,11 +121,12 @@ int sfs_store_error(struct sfs_store *store)
 	return err;
 }
 
+/* Whatever it was: for all who wait, nothing becomes durable any more. */
 static void store_fail(struct sfs_store *store, int err)
 {
 	spin_lock(&store->wait_lock);
 	if (!store->err)
-		store->err = err;
+		store->err = err == -ENOMEM ? err : -EIO;
 	spin_unlock(&store->wait_lock);
 	wake_up_all(&store->wait);
 }
