@@ -204,7 +204,8 @@ static void saw(struct sim_actor *a, u64 ino)
 	s->data_version = in->data_version;
 	s->size = in->size;
 	s->hash = sim_hash(0, in->data, in->size);
-	s->event = a->w->events;
+	/* the end of the look, which is next */
+	s->event = a->w->events + 1;
 }
 
 /* The contents that were read are those of the model. */
