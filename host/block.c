@@ -139,8 +139,7 @@ static int raw_io(struct sfs_host *host, struct sfs_io *io, __u32 done)
  * The reason is for the log, the core hears EIO.  After some lines for a device
  * only each doubling of their number is worth another.
  */
-static int io_error(struct sfs_host *host, int dev, const char *what,
-		    __u64 offset, int err)
+static int io_error(struct sfs_host *host, int dev, const char *what, int err)
 {
 	__u64 nr;
 
@@ -149,19 +148,22 @@ static int io_error(struct sfs_host *host, int dev, const char *what,
 	nr = __atomic_add_fetch(&host->dev[dev].errors, 1, __ATOMIC_RELAXED);
 	if (nr < 10 || !(nr & (nr - 1)))
 		sfs_port_log(host, SFS_LOG_ERR,
-			     "%s the %s device failed at byte %llu: %s (failure %llu)",
-			     what, dev == SFS_DEV_META ? "metadata" : "data",
-			     (unsigned long long)offset, strerror(-err),
-			     (unsigned long long)nr);
+			     "the %s device failed %s: %s (failure %llu)",
+			     dev == SFS_DEV_META ? "metadata" : "data", what,
+			     strerror(-err), (unsigned long long)nr);
 	return -EIO;
 }
 
 static void complete(struct sfs_host *host, struct sfs_io *io, int err)
 {
-	if (err)
-		err = io_error(host, io->dev,
-			       io->flags & SFS_IO_WRITE ? "writing" : "reading",
-			       io->offset, err);
+	char what[64];
+
+	if (err) {
+		snprintf(what, sizeof(what), "%s %u bytes at byte %llu",
+			 io->flags & SFS_IO_WRITE ? "writing" : "reading",
+			 io->len, (unsigned long long)io->offset);
+		err = io_error(host, io->dev, what, err);
+	}
 	io->err = err;
 	io->done(io);
 }
@@ -479,7 +481,7 @@ int sfs_port_flush(struct sfs_host *host, int dev)
 		ret = sfs_powercut_flush(host->powercut, dev);
 	else
 		ret = sfs_raw_flush(host, dev);
-	return ret < 0 ? io_error(host, dev, "flushing", host->dev[dev].size, ret) : 0;
+	return ret < 0 ? io_error(host, dev, "flushing", ret) : 0;
 }
 
 __u64 sfs_port_dev_size(struct sfs_host *host, int dev)

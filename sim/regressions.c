@@ -20,5 +20,6 @@ const struct sim_regression sim_regressions[] = {
 	{ "nomem", 13, 1, "the same" },
 	{ "eio-write", 9, 1, "a torn root" },
 	{ "fill", 1000390, 2, "no space although emptied" },
+	{ "every", 4001039, 3, "a look that the crash cut off" },
 	{ },
 };
