@@ -130,7 +130,12 @@ struct sfs_attr {
 	__u32 uid;
 	__u32 gid;
 	__u32 rdev;		/* new_encode_dev() form */
-	__u32 flags;
+	__u32 flags;		/* enum sfs_attr_flags */
+};
+
+enum sfs_attr_flags {
+	/* a truncation is being finished: block counts still fall by themselves */
+	SFS_ATTR_SHRINKING = 1U << 31,
 };
 
 /* capabilities a caller has, in sfs_cred.caps */

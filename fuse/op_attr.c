@@ -39,20 +39,26 @@ void sfs_attr_to_wire(const struct sfs_attr *attr, struct fw_attr *ret_fa)
 	};
 }
 
+/* How long the kernel may answer without asking. */
+static __u64 valid_s(const struct sfs_attr *attr)
+{
+	return attr->flags & SFS_ATTR_SHRINKING ? 0 : TIMEOUT_S;
+}
+
 void sfs_entry_to_wire(const struct sfs_attr *attr,
 		       struct fw_entry_out *ret_eo)
 {
 	*ret_eo = (struct fw_entry_out){
 		.nodeid = attr->ino,
 		.entry_valid = TIMEOUT_S,
-		.attr_valid = TIMEOUT_S,
+		.attr_valid = valid_s(attr),
 	};
 	sfs_attr_to_wire(attr, &ret_eo->attr);
 }
 
 static void reply_attr(struct sfs_req *req, const struct sfs_attr *attr)
 {
-	struct fw_attr_out out = { .attr_valid = TIMEOUT_S };
+	struct fw_attr_out out = { .attr_valid = valid_s(attr) };
 
 	sfs_attr_to_wire(attr, &out.attr);
 	sfs_reply_buf(req, &out, sizeof(out));
@@ -78,7 +84,7 @@ static struct fw_statx_time statx_time(const struct sfs_time *t)
 /* The only way to tell the time of birth. */
 void op_statx(struct sfs_req *req)
 {
-	struct fw_statx_out out = { .attr_valid = TIMEOUT_S };
+	struct fw_statx_out out = {};
 	struct sfs_attr a;
 	int ret;
 
@@ -87,6 +93,7 @@ void op_statx(struct sfs_req *req)
 		sfs_reply_err(req, ret);
 		return;
 	}
+	out.attr_valid = valid_s(&a);
 	out.stat = (struct fw_statx){
 		.mask = STATX_BASIC_STATS | STATX_BTIME,
 		.blksize = SFS_BLOCK,

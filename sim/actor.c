@@ -204,7 +204,7 @@ static void saw(struct sim_actor *a, u64 ino)
 	s->data_version = in->data_version;
 	s->size = in->size;
 	s->hash = sim_hash(0, in->data, in->size);
-	/* the end of the look, which is next */
+	/* the look ends now: cuts so far came before it */
 	s->event = a->w->events + 1;
 }
 

@@ -14,7 +14,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 const char *sfs_block_kind(u32 magic)
 {

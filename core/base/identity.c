@@ -18,7 +18,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 static const char *const dev_name[] = { "metadata", "data" };
 

@@ -28,7 +28,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/itemblock.h"
 
 #define NR_SHARDS 16

@@ -22,7 +22,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 int sfs_engine_init(struct sfs_engine *eng, struct sfs_host *host, u64 fsid,
 		    u64 cache_bytes)

@@ -19,7 +19,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "base/varint.h"
 
 #define SHARED_MASK 0x1f

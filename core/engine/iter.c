@@ -22,7 +22,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/engine.h"
 
 struct sfs_cursor {

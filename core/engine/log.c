@@ -26,7 +26,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/block.h"
-#include "base/log.h"
+#include "base/report.h"
 #include "base/triggers.h"
 #include "base/varint.h"
 

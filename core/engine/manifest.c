@@ -19,7 +19,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 /* ---- slices ------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 #define CHUNK_BYTES (256U << 10)
 #define GROUP_SHIFT 10
@@ -136,7 +136,7 @@ int sfs_memgen_cut(struct sfs_memgen *gen, u32 bytes, u8 **ret_mem)
 
 void sfs_memgen_uncut(struct sfs_memgen *gen, u8 *mem, u32 left)
 {
-	left = ALIGN_DOWN(left, 8);
+	left = ALIGN(left, 8);	/* as the cut was rounded up */
 	spin_lock(&gen->lock);
 	if (mem + left == gen->cursor) {
 		gen->cursor -= left;

@@ -17,7 +17,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include "base/log.h"
+#include "base/report.h"
 
 int sfs_region_init(struct sfs_region *reg, const struct sfs_identity *ident)
 {

@@ -19,7 +19,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 const u64 sfs_root_addr[2] = { SFS_META_ROOT_A, SFS_META_ROOT_B };
 

@@ -19,7 +19,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/filter.h"
 
 struct sfs_run *sfs_run_alloc(u32 nr_pieces)

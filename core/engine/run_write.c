@@ -25,7 +25,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "base/varint.h"
 #include "engine/filter.h"
 

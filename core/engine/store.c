@@ -38,7 +38,7 @@
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "base/triggers.h"
 #include "engine/root.h"
 #include "engine/run_write.h"

@@ -30,7 +30,7 @@
 #include <linux/limits.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 #define DELETE_BATCH 64

@@ -36,7 +36,7 @@
 #include <linux/slab.h>
 #include <linux/stat.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 #define CHUNK (1U << 20)

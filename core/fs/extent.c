@@ -33,7 +33,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 static u64 ext_last(const struct sfs_extent *ext)

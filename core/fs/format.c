@@ -15,7 +15,7 @@
 #include "api.h"
 #include "base/block.h"
 #include "base/identity.h"
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/itemblock.h"
 #include "server/format.h"
 

@@ -22,7 +22,7 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/stat.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 static void index_move(struct sfs_fs *fs, struct sfs_hold *hold, u8 type,

@@ -23,7 +23,7 @@
 #include <linux/kernel.h>
 #include <linux/stat.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 #define NSEC_PER_S 1000000000U
@@ -148,7 +148,8 @@ void sfs_inode_to_attr(struct sfs_fs *fs, const struct sfs_inode *si,
 		.uid = si->uid,
 		.gid = si->gid,
 		.rdev = si->rdev,
-		.flags = si->flags & ~SFS_INODE_TRUNCATING,
+		.flags = si->flags & SFS_INODE_TRUNCATING ? SFS_ATTR_SHRINKING :
+							    0,
 	};
 	sfs_atime_merge(fs, si->ino, &attr->atime, false);
 }

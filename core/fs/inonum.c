@@ -24,7 +24,7 @@
 
 #include <linux/kernel.h>
 #include <linux/minmax.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 static struct sfs_ino_run *run_of_dir(struct sfs_inodes *in, u64 dir)

@@ -21,7 +21,7 @@
 #include <linux/minmax.h>
 #include <linux/stat.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 #define NSEC_MAX 999999999U

@@ -28,7 +28,7 @@
 #include <linux/limits.h>
 #include <linux/stat.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 int sfs_name_check(const char *name, u32 len)

@@ -17,7 +17,7 @@
 #include <linux/limits.h>
 #include <linux/stat.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 /* Where the next record goes. */

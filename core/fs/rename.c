@@ -23,7 +23,7 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/stat.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 struct rename {

@@ -17,7 +17,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount.h"
 #include "mount/mount_types.h"
 

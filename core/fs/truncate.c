@@ -28,7 +28,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount_types.h"
 
 static void need_cuts(struct sfs_need *need, const struct sfs_ext_batch *batch)

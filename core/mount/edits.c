@@ -15,7 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount.h"
 
 int sfs_mount_decode_slices(struct sfs_fs *fs, const u8 *p, const u8 *end,

@@ -21,7 +21,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/publish.h"
 #include "mount/space.h"
 #include "server/attach.h"

@@ -23,7 +23,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/run_write.h"
 #include "mount/mount.h"
 #include "mount/space.h"

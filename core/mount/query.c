@@ -8,7 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include "api.h"
-#include "base/log.h"
+#include "base/report.h"
 #include "mount/mount.h"
 #include "mount/publish.h"
 

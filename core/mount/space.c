@@ -26,7 +26,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/run_write.h"
 #include "mount/mount.h"
 
@@ -211,22 +211,22 @@ int sfs_space_reserve(struct sfs_fs *fs, u64 bytes, enum sfs_space_class class)
 		return 0;
 	mutex_lock(&fs->refill_mutex[class]);
 	for (tries = 0; tries < SPACE_RETRIES; tries++) {
+		ret = sfs_mount_error(fs);
+		if (ret < 0)
+			break;
+		ret = request_segs(fs, max(bytes, 2 * fs->freeze_bytes),
+				   for_delete);
 		if (try_reserve(fs, bytes, class)) {
 			ret = 0;
 			break;
 		}
-		ret = sfs_mount_error(fs);
-		if (ret == 0)
-			ret = request_segs(fs, max(bytes, 2 * fs->freeze_bytes),
-					   for_delete);
-		if (ret == 0)
-			continue;
-		if (ret != -EAGAIN)
+		if (ret < 0 && ret != -EAGAIN)
 			break;
+		if (ret == -EAGAIN)
+			msleep(SPACE_RETRY_MS);
 		ret = sfs_port_killed(fs->host) ? -EINTR : -ENOSPC;
 		if (ret == -EINTR)
 			break;
-		msleep(SPACE_RETRY_MS);
 	}
 	mutex_unlock(&fs->refill_mutex[class]);
 	return ret;

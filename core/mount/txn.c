@@ -18,7 +18,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "base/triggers.h"
 #include "engine/run_write.h"
 #include "mount/mount.h"

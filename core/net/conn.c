@@ -19,7 +19,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
 {

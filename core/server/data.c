@@ -23,7 +23,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 #define MAX_LOOK 32
 #define RECLAIM_BATCH 128

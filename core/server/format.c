@@ -15,7 +15,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/block.h"
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/run_write.h"
 #include "engine/store.h"
 #include "server/srv_format.h"

@@ -14,7 +14,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "engine/store.h"
 #include "server/srv_format.h"
 

@@ -13,7 +13,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 /* A publish message taken apart. */
 struct publish {

@@ -28,7 +28,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include "base/log.h"
+#include "base/report.h"
 
 #define REF_MASK ((1U << SFS_SEG_REF_BITS) - 1)
 

@@ -25,7 +25,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "server/load.h"
 
 void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)

@@ -14,7 +14,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 
 static struct sfs_msg *handle(struct sfs_session *sess, struct sfs_msg *req)
 {

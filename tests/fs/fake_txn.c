@@ -23,7 +23,7 @@
 #include <linux/spinlock.h>
 #include <linux/stdarg.h>
 #include <linux/string.h>
-#include "base/log.h"
+#include "base/report.h"
 #include "fs/fs.h"
 #include "mount/mount.h"
 #include "shim/shim.h"

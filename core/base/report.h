@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef SFS_BASE_LOG_H
-#define SFS_BASE_LOG_H
+#ifndef SFS_BASE_REPORT_H
+#define SFS_BASE_REPORT_H
 
 #include <linux/bug.h>
 #include "port.h"
