@@ -31,6 +31,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
