@@ -371,6 +371,18 @@ int sfs_run_writer_add(struct sfs_run_writer *wr, const struct sfs_key *key,
 	return 0;
 }
 
+int sfs_run_writer_add_gen(struct sfs_run_writer *wr, struct sfs_memgen *gen)
+{
+	struct sfs_memitem *item;
+	int ret = 0;
+
+	for (item = sfs_memgen_first(gen); item && ret == 0;
+	     item = sfs_memgen_after(gen, item))
+		ret = sfs_run_writer_add(wr, &item->key, item->seq, item->kind,
+					 item->val, item->val_len);
+	return ret;
+}
+
 /* The footer's entries are the pending children if no index was written. */
 static int footer_write(struct sfs_run_writer *wr)
 {

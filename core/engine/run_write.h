@@ -2,6 +2,7 @@
 #ifndef SFS_ENGINE_RUN_WRITE_H
 #define SFS_ENGINE_RUN_WRITE_H
 
+#include "engine/memtable.h"
 #include "engine/run.h"
 
 struct sfs_run_writer;
@@ -22,6 +23,8 @@ struct sfs_run_writer *sfs_run_writer_create(struct sfs_host *host, u64 fsid,
 /* Keys in strictly ascending order. */
 int sfs_run_writer_add(struct sfs_run_writer *wr, const struct sfs_key *key,
 		       u64 seq, u8 kind, const void *val, u32 val_len);
+/* All items of a generation that no longer changes. */
+int sfs_run_writer_add_gen(struct sfs_run_writer *wr, struct sfs_memgen *gen);
 /* Bytes stored so far, blocks under construction included. */
 u64 sfs_run_writer_bytes(const struct sfs_run_writer *wr);
 u64 sfs_run_writer_items(const struct sfs_run_writer *wr);

@@ -504,16 +504,12 @@ static int write_frozen(struct sfs_store *store, struct sfs_memgen *gen,
 			struct checkpoint *cp)
 {
 	struct sfs_run_writer *wr;
-	struct sfs_memitem *item;
-	int ret = 0;
+	int ret;
 
 	wr = start_run(store, &cp->space);
 	if (IS_ERR(wr))
 		return PTR_ERR(wr);
-	for (item = sfs_memgen_first(gen); item && ret == 0;
-	     item = sfs_memgen_after(gen, item))
-		ret = sfs_run_writer_add(wr, &item->key, item->seq, item->kind,
-					 item->val, item->val_len);
+	ret = sfs_run_writer_add_gen(wr, gen);
 	if (ret < 0) {
 		sfs_run_writer_abort(wr);
 		region_space_undo(&cp->space);

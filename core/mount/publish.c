@@ -77,18 +77,14 @@ static int write_run(struct sfs_fs *fs, struct sfs_txn *txn,
 {
 	struct sfs_run_space space = { sfs_space_get, fs };
 	struct sfs_run_writer *wr;
-	struct sfs_memitem *item;
-	int ret = 0;
+	int ret;
 
 	wr = sfs_run_writer_create(fs->host, fs->fsid, fs->run_id,
 				   SFS_FILTER_HAS_INODES |
 					   SFS_FILTER_HAS_NAMES, &space);
 	if (IS_ERR(wr))
 		return PTR_ERR(wr);
-	for (item = sfs_memgen_first(txn->gen); item && ret == 0;
-	     item = sfs_memgen_after(txn->gen, item))
-		ret = sfs_run_writer_add(wr, &item->key, item->seq, item->kind,
-					 item->val, item->val_len);
+	ret = sfs_run_writer_add_gen(wr, txn->gen);
 	if (ret < 0) {
 		sfs_run_writer_abort(wr);
 		return ret;

@@ -45,17 +45,13 @@ static int write_run(struct sfs_host *host, const struct sfs_identity *ident,
 	struct first_space first = { start, start + ident->segment_bytes };
 	struct sfs_run_space space = { first_space_get, &first };
 	struct sfs_run_writer *wr;
-	struct sfs_memitem *item;
-	int ret = 0;
+	int ret;
 
 	wr = sfs_run_writer_create(host, ident->id.fsid, 1,
 				   SFS_FILTER_HAS_NAMES, &space);
 	if (IS_ERR(wr))
 		return PTR_ERR(wr);
-	for (item = sfs_memgen_first(gen); item && ret == 0;
-	     item = sfs_memgen_after(gen, item))
-		ret = sfs_run_writer_add(wr, &item->key, item->seq, item->kind,
-					 item->val, item->val_len);
+	ret = sfs_run_writer_add_gen(wr, gen);
 	if (ret < 0) {
 		sfs_run_writer_abort(wr);
 		return ret;

@@ -17,6 +17,15 @@
 #include <linux/string.h>
 #include "base/report.h"
 
+/* The end of a handler: @reply, or the error in its place. */
+static struct sfs_msg *answer(struct sfs_msg *reply, int ret)
+{
+	if (ret == 0)
+		return reply;
+	sfs_msg_free(reply);
+	return ERR_PTR(ret);
+}
+
 /* ---- space ------------------------------------------------------------------------ */
 
 #define MAX_GIVE_SEGS 256
@@ -83,11 +92,8 @@ struct sfs_msg *sfs_srv_meta_space(struct sfs_session *sess,
 	body->nr = cpu_to_le32(nr);
 	reply->hdr.len = cpu_to_le32(sizeof(*body) + nr * sizeof(body->ext[0]));
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
-	if (ret == 0)
-		return reply;
 err_free:
-	sfs_msg_free(reply);
-	return ERR_PTR(ret);
+	return answer(reply, ret);
 }
 
 struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
@@ -126,11 +132,8 @@ struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
 	body->ext[0].start = cpu_to_le64(start);
 	body->ext[0].count = cpu_to_le64(count);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
-	if (ret == 0)
-		return reply;
 err_free:
-	sfs_msg_free(reply);
-	return ERR_PTR(ret);
+	return answer(reply, ret);
 }
 
 #define GROUP_INOS 1024
@@ -155,11 +158,8 @@ struct sfs_msg *sfs_srv_ino_group(struct sfs_session *sess,
 	srv->next_ino += GROUP_INOS;
 	sfs_srv_put_state(srv, &txn);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
-	if (ret == 0)
-		return reply;
 err_free:
-	sfs_msg_free(reply);
-	return ERR_PTR(ret);
+	return answer(reply, ret);
 }
 
 /* ---- questions ---------------------------------------------------------------------- */
@@ -183,10 +183,7 @@ struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
 	ticket = sfs_store_ticket(srv->store) - 1;
 	sfs_store_unlock(srv->store);
 	ret = sfs_srv_commit(srv, ticket);
-	if (ret == 0)
-		return reply;
-	sfs_msg_free(reply);
-	return ERR_PTR(ret);
+	return answer(reply, ret);
 }
 
 #define META_BLOCK (64ULL << 10)
