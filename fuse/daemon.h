@@ -24,6 +24,7 @@
 #define MAX_QUEUES 32
 #define THREAD_STACK_BYTES (512 * 1024)
 
+struct scoutfs_ioctl_inline;
 struct sfs_conn;
 struct sfs_req;
 
@@ -72,6 +73,7 @@ struct sfs_req {
 	struct sfs_workpool *queued_in;	/* I may be taken out of it; or NULL */
 	void (*fn)(struct sfs_req *req);
 	uint64_t result[2];		/* O for the second half */
+	struct scoutfs_ioctl_inline *inl; /* O where an ioctl's answer goes, or NULL */
 	uint64_t msg[];			/* I copy of the message */
 };
 

@@ -11,7 +11,8 @@
  *
  * Where the caller's memory is out of reach (its thread is not visible from
  * our pid namespace, or the daemon is not privileged) the answer is
- * EOPNOTSUPP.
+ * EOPNOTSUPP.  Who expects that asks again with SCOUTFS_IOC_INLINE, whose
+ * structure has room for the answer: the kernel moves that for us.
  *
  * Commands are told apart by their whole value: numbers have been used twice.
  */
@@ -39,6 +40,10 @@ static void reply_result(struct sfs_req *req, int64_t result,
 		return;
 	}
 	out.result = result;
+	if (req->inl) {
+		data = req->inl;
+		len = sizeof(*req->inl);
+	}
 	sfs_reply_two(req, &out, sizeof(out), data, len);
 }
 
@@ -70,6 +75,14 @@ static int to_user(struct sfs_req *req, uint64_t addr, const void *data,
 
 	if (!len)
 		return 0;
+	if (req->inl) {
+		/* the address is a place in the result */
+		if (addr > sizeof(req->inl->result) ||
+		    len > sizeof(req->inl->result) - addr)
+			return -EFAULT;
+		memcpy((char *)req->inl->result + addr, data, len);
+		return 0;
+	}
 	if (!tid) {
 		say_unreachable(tid, 0);
 		return -EOPNOTSUPP;
@@ -333,6 +346,64 @@ static void alloc_detail(struct sfs_req *req)
 	reply_result(req, ret, NULL, 0);
 }
 
+/* ---- answers inside the structure --------------------------------------- */
+
+/* Pointers become the start of the result, counts what fits there. */
+static int make_inline(struct scoutfs_ioctl_inline *inl,
+		       void (**ret_fn)(struct sfs_req *req))
+{
+	struct scoutfs_ioctl_walk_inodes *wi = (void *)inl->args;
+	struct scoutfs_ioctl_alloc_detail *ad = (void *)inl->args;
+	struct scoutfs_ioctl_ino_path *ip = (void *)inl->args;
+	const uint32_t size = sizeof(inl->result);
+
+	switch (inl->cmd) {
+	case SCOUTFS_IOC_WALK_INODES:
+		wi->entries_ptr = 0;
+		if (wi->nr_entries > size / sizeof(wi->first))
+			wi->nr_entries = size / sizeof(wi->first);
+		*ret_fn = walk_inodes;
+		return 0;
+	case SCOUTFS_IOC_INO_PATH:
+		ip->result_ptr = 0;
+		if (ip->result_bytes > size)
+			ip->result_bytes = size;
+		*ret_fn = do_ino_path;
+		return 0;
+	case SCOUTFS_IOC_ALLOC_DETAIL:
+		ad->entries_ptr = 0;
+		*ret_fn = alloc_detail;
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static void in_inline(struct sfs_req *req)
+{
+	void (*fn)(struct sfs_req *req);
+	struct scoutfs_ioctl_inline *inl;
+	int ret;
+
+	inl = malloc(sizeof(*inl));
+	if (!inl) {
+		sfs_reply_err(req, -ENOMEM);
+		return;
+	}
+	memcpy(inl, req->d.data, sizeof(*inl));
+	memset(inl->result, 0, sizeof(inl->result));
+	ret = make_inline(inl, &fn);
+	if (ret < 0) {
+		sfs_reply_err(req, ret);
+	} else {
+		req->inl = inl;
+		req->d.data = inl->args;
+		fn(req);
+		req->inl = NULL;
+	}
+	free(inl);
+}
+
 /* ---- dispatch ----------------------------------------------------------- */
 
 static const struct {
@@ -344,6 +415,7 @@ static const struct {
 	{ SCOUTFS_IOC_STAT_MORE, stat_more },
 	{ SCOUTFS_IOC_STATFS_MORE, statfs_more },
 	{ SCOUTFS_IOC_ALLOC_DETAIL, alloc_detail },
+	{ SCOUTFS_IOC_INLINE, in_inline },
 };
 
 #define CMD_DIR(cmd) ((cmd) >> 30)

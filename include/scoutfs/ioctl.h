@@ -643,4 +643,23 @@ enum scoutfs_ioctl_raw_read_type {
 #define SCOUTFS_IOC_RAW_READ_INODE_INFO \
 	_IOR(SCOUTFS_IOCTL_MAGIC, 25, struct scoutfs_ioctl_raw_read_inode_info)
 
+/* ---- ours --------------------------------------------------------------- */
+
+/*
+ * WALK_INODES, INO_PATH or ALLOC_DETAIL for callers whose memory a filesystem
+ * in userspace cannot reach, and whom it answers EOPNOTSUPP: the daemon runs in
+ * a pid namespace of its own, or without privileges.  The pointer in args is
+ * ignored, what it would point to comes back in result; as much as fits there.
+ * Returns, requires and fails as the command it carries.
+ */
+struct scoutfs_ioctl_inline {
+	__u32 cmd;		/* SCOUTFS_IOC_*, whole */
+	__u32 _pad;
+	__u64 args[9];		/* structure of the command */
+	__u64 result[1024];
+};
+
+#define SCOUTFS_IOC_INLINE \
+	_IOWR(SCOUTFS_IOCTL_MAGIC, 64, struct scoutfs_ioctl_inline)
+
 #endif

@@ -317,6 +317,37 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+/* Answers inside the structure: as much as fits, and no other command. */
+static void test_inline(int dir)
+{
+	static const unsigned int others[] = {
+		0, ~0U, SCOUTFS_IOC_STAT_MORE, SCOUTFS_IOC_INLINE,
+	};
+	struct scoutfs_ioctl_inline inl;
+	struct scoutfs_ioctl_walk_inodes *wi = (void *)inl.args;
+	unsigned int i;
+	int nr;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		memset(&inl, 0xff, sizeof(inl));
+		inl.cmd = others[i];
+		FAILS(ioctl(dir, SCOUTFS_IOC_INLINE, &inl), ENOTTY);
+	}
+	memset(&inl, 0xff, sizeof(inl));
+	inl.cmd = SCOUTFS_IOC_WALK_INODES;
+	FAILS(ioctl(dir, SCOUTFS_IOC_INLINE, &inl), EINVAL);
+	memset(&wi->first, 0, sizeof(wi->first));
+	wi->index = SCOUTFS_IOC_WALK_INODES_META_SEQ;
+	nr = ioctl(dir, SCOUTFS_IOC_INLINE, &inl);
+	CHECK(nr >= 1 && nr * sizeof(entry_t) <= sizeof(inl.result));
+	/* what is behind the answer is not what we sent */
+	CHECK(nr * sizeof(entry_t) == sizeof(inl.result) ||
+	      ((char *)inl.result)[nr * sizeof(entry_t)] == 0);
+	memset(&inl, 0xff, sizeof(inl));
+	inl.cmd = SCOUTFS_IOC_ALLOC_DETAIL;
+	CHECK(ioctl(dir, SCOUTFS_IOC_INLINE, &inl) > 0);
+}
+
 /* Many at once, from threads and from callers that nobody may look into. */
 static void test_callers(int dir, int weak_daemon)
 {
@@ -358,6 +389,7 @@ int main(int argc, char **argv)
 	test_volume(dir);
 	test_path(dir, argc == 2);
 	test_unknown(dir);
+	test_inline(dir);
 	test_callers(dir, argc > 3);
 	return 0;
 }
