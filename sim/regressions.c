@@ -21,5 +21,6 @@ const struct sim_regression sim_regressions[] = {
 	{ "eio-write", 9, 1, "a torn root" },
 	{ "fill", 1000390, 2, "no space although emptied" },
 	{ "every", 4001039, 3, "a look that the crash cut off" },
+	{ "nomem", 1882377682946895, 1, "a version of a poisoned transaction" },
 	{ },
 };

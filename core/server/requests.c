@@ -178,11 +178,14 @@ struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
 		return ERR_PTR(-ENOMEM);
 	body = (struct sfs_msg_stable_reply *)reply->payload;
 	sfs_store_lock(srv->store);
+	/* a version that a poisoned transaction made never becomes durable */
+	ret = sfs_store_error(srv->store);
 	body->version = cpu_to_le64(srv->version);
 	body->stable = cpu_to_le64(srv->stable);
 	ticket = sfs_store_ticket(srv->store) - 1;
 	sfs_store_unlock(srv->store);
-	ret = sfs_srv_commit(srv, ticket);
+	if (ret == 0)
+		ret = sfs_srv_commit(srv, ticket);
 	return answer(reply, ret);
 }
 

@@ -69,7 +69,7 @@ is "umask" "$(umask 027; touch um; stat -c %a um)" 640
 ok "trusted attributes are root's" refuses user \
 	setfattr -n trusted.x -v 1 open/suid
 ok "the interface without privileges" user \
-	sh -c "umask 0; mkdir open/ioctls && $MNT/ioctls open/ioctls user"
+	sh -c "umask 0; mkdir open/ioctls && ./ioctls open/ioctls user"
 
 cd /
 ok "unmount" unmount
