@@ -21,6 +21,8 @@ const struct sim_regression sim_regressions[] = {
 	{ "eio-write", 9, 1, "a torn root" },
 	{ "fill", 1000390, 2, "no space although emptied" },
 	{ "every", 4001039, 3, "a look that the crash cut off" },
+	{ "crash", 1882375477790444, 3, "a read that the power cut shortens" },
+	{ "every", 1882376012565660, 1, "a cut just before a look has ended" },
 	{ "nomem", 1882377682946895, 1, "a version of a poisoned transaction" },
 	{ },
 };
