@@ -38,39 +38,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OWNER_OFFSET (128 * 1024)
-#define OWNER_MAGIC 0x72656e776f736673ULL	/* "sfsowner" */
+#include "host/owner_block.h"
+
 #define INTERVAL_MS 2000
 #define POLL_MS 250
 #define SETTLE_MS 50
-
-enum owner_state {
-	OWNER_NONE = 0,
-	OWNER_ACTIVE = 1,
-	OWNER_STOPPING = 2,	/* still active, but not for long */
-	OWNER_CLEAN = 3,	/* released after everything was published */
-	OWNER_FAILED = 4,	/* released, the last publish had failed */
-};
-
-struct owner_block {
-	__u64 magic;
-	__u32 crc;		/* crc32c of the block with this field 0 */
-	__u32 state;		/* enum owner_state */
-	__u64 fsid;
-	__u64 rid;		/* 0 until the mount has one */
-	__u64 nonce;		/* of this claim */
-	__u64 counter;
-	__u64 start_time;	/* of the process, clock ticks since boot */
-	__u64 pid_ns;
-	__u32 pid;
-	__u32 pad;
-	char boot_id[40];	/* NUL-terminated text */
-	char host_name[72];
-	char zero[SFS_BLOCK - 184];
-};
-_Static_assert(sizeof(struct owner_block) == SFS_BLOCK, "owner block size");
-_Static_assert(offsetof(struct owner_block, boot_id) == 72, "owner boot_id");
-_Static_assert(offsetof(struct owner_block, zero) == 184, "owner zero");
 
 /* I set at claim only, L(lock) */
 struct sfs_owner {
@@ -82,37 +54,6 @@ struct sfs_owner {
 	struct owner_block *seen;	/* L what was read last */
 	bool stop;			/* L */
 };
-
-/* Castagnoli's polynomial, reflected; a block every two seconds needs no table */
-static __u32 crc32c(const void *data, size_t len)
-{
-	const unsigned char *p = data;
-	__u32 crc = ~0U;
-	int bit;
-
-	while (len--) {
-		crc ^= *p++;
-		for (bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ (0x82f63b78 & -(crc & 1));
-	}
-	return ~crc;
-}
-
-static __u32 block_crc(const struct owner_block *ob)
-{
-	struct owner_block copy = *ob;
-
-	copy.crc = 0;
-	return crc32c(&copy, sizeof(copy));
-}
-
-static bool is_intact(const struct owner_block *ob)
-{
-	return le64toh(ob->magic) == OWNER_MAGIC &&
-	       le32toh(ob->crc) == block_crc(ob) &&
-	       memchr(ob->boot_id, 0, sizeof(ob->boot_id)) &&
-	       memchr(ob->host_name, 0, sizeof(ob->host_name));
-}
 
 static bool is_alive_state(const struct owner_block *ob)
 {
@@ -205,7 +146,7 @@ static int write_ours(struct sfs_owner *ow, __u32 state)
 
 	ob->state = htole32(state);
 	ob->counter = htole64(le64toh(ob->counter) + 1);
-	ob->crc = htole32(block_crc(ob));
+	ob->crc = htole32(sfs_owner_block_crc(ob));
 	return sfs_block_rw(ow->host, SFS_DEV_META, OWNER_OFFSET, ob,
 			    sizeof(*ob), SFS_IO_WRITE | SFS_IO_FUA);
 }
@@ -215,7 +156,7 @@ static void say_owned(struct sfs_host *host, const struct owner_block *ob)
 	sfs_log(SFS_LOG_ERR,
 		"%s: in use by scoutfs on host %s; unmount it there first",
 		host->dev[SFS_DEV_META].path,
-		is_intact(ob) ? ob->host_name : "(unknown)");
+		sfs_owner_block_intact(ob) ? ob->host_name : "(unknown)");
 }
 
 static void sleep_ms(unsigned int ms)
@@ -239,7 +180,7 @@ static int watch(struct sfs_host *host, struct owner_block *ob,
 	sfs_log(SFS_LOG_WARN,
 		"%s: was not released by host %s; watching for %d seconds whether it is alive",
 		host->dev[SFS_DEV_META].path,
-		is_intact(ob) ? ob->host_name : "(unknown)",
+		sfs_owner_block_intact(ob) ? ob->host_name : "(unknown)",
 		3 * INTERVAL_MS / 1000);
 	for (ms = 0; ms < 3 * INTERVAL_MS; ms += POLL_MS) {
 		sleep_ms(POLL_MS);
@@ -248,7 +189,7 @@ static int watch(struct sfs_host *host, struct owner_block *ob,
 			return ret;
 		if (!memcmp(ob, again, sizeof(*ob)))
 			continue;
-		if (is_intact(again) && !is_alive_state(again))
+		if (sfs_owner_block_intact(again) && !is_alive_state(again))
 			return 0;
 		say_owned(host, again);
 		return -EBUSY;
@@ -272,7 +213,7 @@ static int ask(struct sfs_host *host, struct owner_block *ob,
 		return 0;
 	if (le64toh(ob->magic) != OWNER_MAGIC)
 		return 0;
-	if (is_intact(ob)) {
+	if (sfs_owner_block_intact(ob)) {
 		if (host->identified &&
 		    le64toh(ob->fsid) != host->id[SFS_DEV_META].fsid)
 			return 0;
@@ -307,7 +248,7 @@ bool sfs_owner_clean(struct sfs_host *host)
 
 	if (ob && read_block(host, ob) == 0)
 		clean = le64toh(ob->magic) != OWNER_MAGIC ||
-			(is_intact(ob) &&
+			(sfs_owner_block_intact(ob) &&
 			 (le32toh(ob->state) == OWNER_CLEAN ||
 			  le64toh(ob->fsid) != host->id[SFS_DEV_META].fsid));
 	sfs_port_buf_free(ob, SFS_BLOCK);
@@ -330,7 +271,7 @@ int sfs_owner_who(const struct sfs_host_dev *dev, char *buf, size_t size,
 	/* the owner writes with O_DIRECT, so what is cached may be old */
 	posix_fadvise(fd, OWNER_OFFSET, sizeof(ob), POSIX_FADV_DONTNEED);
 	if (pread(fd, &ob, sizeof(ob), OWNER_OFFSET) == sizeof(ob) &&
-	    is_intact(&ob)) {
+	    sfs_owner_block_intact(&ob)) {
 		state = le32toh(ob.state);
 		snprintf(buf, size, "%s", ob.host_name);
 		*ret_stopping = state != OWNER_ACTIVE;
@@ -355,7 +296,7 @@ static void lost(struct sfs_owner *ow, const char *why)
 
 static bool still_ours(struct sfs_owner *ow)
 {
-	return is_intact(ow->seen) && ow->seen->nonce == ow->ours->nonce;
+	return sfs_owner_block_intact(ow->seen) && ow->seen->nonce == ow->ours->nonce;
 }
 
 /*
@@ -378,7 +319,7 @@ static void *owner_main(void *arg)
 			break;
 		ret = read_block(ow->host, ow->seen);
 		if (ret == 0 && !still_ours(ow))
-			lost(ow, is_intact(ow->seen) ? ow->seen->host_name :
+			lost(ow, sfs_owner_block_intact(ow->seen) ? ow->seen->host_name :
 				 "the owner block is damaged");
 		if (ret == 0)
 			ret = write_ours(ow, le32toh(ow->ours->state));
