@@ -32,6 +32,7 @@
  */
 
 #include <linux/fs.h>
+#include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/kobject.h>
 #include <linux/spinlock.h>
