@@ -53,10 +53,11 @@ static long to_user(u64 addr, const void *data, size_t len)
 
 /* ---- walk_inodes ------------------------------------------------------------- */
 
-/* What the core and the caller know of an entry, one chunk of each. */
+/* One chunk as the core gives it, and as the caller gets it. */
 struct walk_bufs {
-	struct sfs_walk_entry ents[WALK_CHUNK];
-	struct scoutfs_ioctl_walk_inodes_entry out[WALK_CHUNK];
+	u32 nr;				/* room in each */
+	struct sfs_walk_entry *ents;
+	struct scoutfs_ioctl_walk_inodes_entry *out;
 };
 
 static struct sfs_walk_entry
@@ -69,7 +70,7 @@ walk_position(const struct scoutfs_ioctl_walk_inodes_entry *e)
 	};
 }
 
-static void walk_to_wire(struct walk_bufs *bufs, u32 nr)
+static void walk_to_wire(const struct walk_bufs *bufs, u32 nr)
 {
 	u32 i;
 
@@ -92,7 +93,7 @@ static bool walk_next(struct sfs_walk_entry *pos)
 
 /* Copies out in chunks.  Entries stored before an error are the answer. */
 static long walk(struct sfs_fs *fs, const struct scoutfs_ioctl_walk_inodes *in,
-		 struct walk_bufs *bufs)
+		 const struct walk_bufs *bufs)
 {
 	struct sfs_walk_entry first = walk_position(&in->first);
 	struct sfs_walk_entry last = walk_position(&in->last);
@@ -106,7 +107,7 @@ static long walk(struct sfs_fs *fs, const struct scoutfs_ioctl_walk_inodes *in,
 			ret = -EINTR;
 			break;
 		}
-		nr = min_t(u32, want - done, WALK_CHUNK);
+		nr = min(want - done, bufs->nr);
 		ret = sfs_walk_inodes(fs, in->index, &first, &last, bufs->ents,
 				      nr);
 		if (ret <= 0)
@@ -130,7 +131,7 @@ static long walk(struct sfs_fs *fs, const struct scoutfs_ioctl_walk_inodes *in,
 static long walk_inodes(struct inode *inode, void __user *arg)
 {
 	struct scoutfs_ioctl_walk_inodes in;
-	struct walk_bufs *bufs;
+	struct walk_bufs bufs;
 	long ret;
 
 	if (copy_from_user(&in, arg, sizeof(in)))
@@ -143,11 +144,16 @@ static long walk_inodes(struct inode *inode, void __user *arg)
 	ret = sfs_sync(SFS_FS(inode));
 	if (ret < 0)
 		return ret;
-	bufs = kvmalloc(sizeof(*bufs), GFP_KERNEL_ACCOUNT);
-	if (!bufs)
-		return -ENOMEM;
-	ret = walk(SFS_FS(inode), &in, bufs);
-	kvfree(bufs);
+	bufs.nr = min_t(u32, in.nr_entries, WALK_CHUNK);
+	bufs.ents = kvmalloc_array(bufs.nr, sizeof(*bufs.ents),
+				   GFP_KERNEL_ACCOUNT);
+	bufs.out = kvmalloc_array(bufs.nr, sizeof(*bufs.out),
+				  GFP_KERNEL_ACCOUNT);
+	ret = -ENOMEM;
+	if (bufs.ents && bufs.out)
+		ret = walk(SFS_FS(inode), &in, &bufs);
+	kvfree(bufs.ents);
+	kvfree(bufs.out);
 	return ret;
 }
 
