@@ -427,6 +427,13 @@ int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
 		 char *buf, __u32 size, __u64 *ret_dir_ino,
 		 __u64 *ret_dir_pos);
 
+/*
+ * The first name that @ino has in the directory @dir, at most SFS_NAME_MAX
+ * bytes in @buf, not terminated.  Returns its length; -ENOENT: it has none
+ * there.
+ */
+int sfs_name_in_dir(struct sfs_fs *fs, __u64 ino, __u64 dir, char *buf);
+
 struct sfs_statfs {
 	__u64 fsid;
 	__u64 rid;

@@ -480,6 +480,40 @@ static void test_readdir(void)
 	end();
 }
 
+/* Names by directory: what connects an inode that was reached by its number. */
+static void test_name_in_dir(void)
+{
+	struct sfs_attr attr;
+	char name[SFS_NAME_MAX + 1];
+	char longest[SFS_NAME_MAX + 1];
+	u64 dir;
+	u64 sub;
+	u64 f;
+
+	begin();
+	memset(longest, 'n', SFS_NAME_MAX);
+	dir = create(1, "dir", S_IFDIR | 0755);
+	sub = create(dir, "sub", S_IFDIR | 0755);
+	f = create(sub, "f", S_IFREG | 0644);
+	is_int(sfs_link(fs, &root, f, dir, longest, SFS_NAME_MAX, &attr), 0,
+	       "second name");
+	memset(name, 'x', sizeof(name));
+	ok(sfs_name_in_dir(fs, f, sub, name) == 1 && name[0] == 'f' &&
+	   name[1] == 'x', "name in a directory");
+	ok(sfs_name_in_dir(fs, f, dir, name) == SFS_NAME_MAX &&
+	   !memcmp(name, longest, SFS_NAME_MAX) && name[SFS_NAME_MAX] == 'x',
+	   "longest name in another one");
+	ok(sfs_name_in_dir(fs, sub, dir, name) == 3 &&
+	   !memcmp(name, "sub", 3), "name of a directory");
+	is_int(sfs_name_in_dir(fs, f, 1, name), -ENOENT, "not in the root");
+	is_int(sfs_name_in_dir(fs, f, U64_MAX, name), -ENOENT, "nor there");
+	is_int(sfs_name_in_dir(fs, f, f, name), -ENOENT, "no directory");
+	is_int(sfs_name_in_dir(fs, 1, 1, name), -ENOENT,
+	       "the root has no name");
+	is_int(sfs_name_in_dir(fs, 9999999, 1, name), -ENOENT, "no inode");
+	end();
+}
+
 static void test_inos(void)
 {
 	struct sfs_attr attr;
@@ -808,6 +842,7 @@ static void test_memory(void)
 		   "rename");
 	each_alloc(sfs_ino_path(fs, f, 0, 0, (char *)buf, 100, &dir_ino, &pos),
 		   "ino_path");
+	each_alloc(sfs_name_in_dir(fs, f, 1, (char *)buf), "name_in_dir");
 	each_alloc(sfs_readdir(fs, &root, 1, 0, buf, 4096), "readdir");
 	each_alloc(sfs_inode_open(fs, f, NULL), "open");
 	each_alloc(unlink_name(1, "g", f), "unlink");
@@ -867,6 +902,7 @@ int shim_main(int argc, char **argv)
 	test_delete();
 	test_delete_many();
 	test_readdir();
+	test_name_in_dir();
 	test_inos();
 	test_atime();
 	test_prealloc();
