@@ -104,6 +104,7 @@ struct sfs_ki {
 	spinlock_t ioend_lock;
 	struct list_head ioends;	/* L(ioend_lock) */
 	struct work_struct ioend_work;
+	u32 map_seq;			/* L(ilock): counts changes of extents */
 };
 
 static inline struct sfs_ki *SFS_KI(const struct inode *inode)
@@ -166,6 +167,13 @@ int sfs_ki_refresh(struct inode *inode);
  */
 void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all);
 
+/*
+ * After sfs_setattr() of @set, and under the same ilock: ends of writeback read
+ * the times under it, so none brings back an older one.
+ */
+void sfs_ki_take_set(struct inode *inode, const struct sfs_setattr *set,
+		     const struct sfs_attr *attr);
+
 extern const struct inode_operations sfs_file_iops;	/* inode.c */
 extern const struct inode_operations sfs_special_iops;	/* inode.c */
 extern const struct inode_operations sfs_symlink_iops;	/* inode.c */
@@ -200,6 +208,20 @@ int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
  * meanwhile.  Takes i_rwsem shared and the invalidate lock.
  */
 int sfs_stat_more_vfs(struct inode *inode, struct sfs_attr *ret_attr);
+/*
+ * [@pos, @pos + @len) is on the device: the core makes it part of the file as
+ * far as it lies below @size, with the VFS inode's times.  May wait.
+ */
+int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size);
+/*
+ * Does the waiting for a later write to [@pos, @pos + @len), as far as it is
+ * below the size, while the caller has no folio locked.
+ */
+int sfs_prepare_write(struct inode *inode, loff_t pos, loff_t len);
+/* Before the file becomes longer: zeroes behind its end.  i_rwsem. */
+int sfs_zero_eof(struct inode *inode);
+/* st_blocks, given what the core counts: also what is not written back yet. */
+u64 sfs_blocks_vfs(struct inode *inode, u64 blocks);
 extern const struct iomap_ops sfs_iomap_read_ops;
 extern const struct iomap_ops sfs_iomap_write_ops;
 int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
