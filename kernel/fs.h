@@ -70,6 +70,7 @@ struct sfs_sb {
 	struct sfs_fs *fs;		/* I: the mount of the core */
 	struct sfs_options opts;	/* L(opts_lock); read anywhere, READ_ONCE */
 	struct mutex opts_lock;		/* who changes options: remount, sysfs */
+	struct sfs_shrinker *shrinker;	/* I: of the core's cache */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
 	bool failed;			/* O(unmount): the last publish failed */
