@@ -48,8 +48,12 @@ struct cache_shard {
 	struct list_head lru;		/* L(lock): most recent first */
 	wait_queue_head_t loaded;
 	u64 bytes;			/* L(lock) */
+	u64 blocks;			/* L(lock) */
 	u64 hits;			/* L(lock) */
 	u64 misses;			/* L(lock) */
+	u64 read_bytes;			/* L(lock) */
+	u64 evictions;			/* L(lock) */
+	u64 shrunk_bytes;		/* L(lock) */
 };
 
 struct sfs_cache {
@@ -128,6 +132,7 @@ static void block_unlink(struct cache_shard *shard, struct sfs_block *blk)
 	hlist_del(&blk->hash);
 	list_del(&blk->lru);
 	shard->bytes -= blk->size;
+	shard->blocks--;
 }
 
 /*
@@ -148,6 +153,7 @@ static void shard_evict(struct cache_shard *shard, u64 budget, u32 scan,
 			continue;
 		}
 		block_unlink(shard, blk);
+		shard->evictions++;
 		list_add(&blk->lru, victims);
 	}
 }
@@ -296,7 +302,9 @@ again:
 	hlist_add_head(&fresh->hash, block_bucket(shard, id));
 	list_add(&fresh->lru, &shard->lru);
 	shard->bytes += size;
+	shard->blocks++;
 	shard->misses++;
+	shard->read_bytes += size;
 	shard_evict(shard, cache->shard_budget, EVICT_SCAN, &victims);
 	spin_unlock(&shard->lock);
 	free_victims(&victims);
@@ -334,6 +342,7 @@ u64 sfs_cache_shrink(struct sfs_cache *cache, u64 bytes)
 		shard_evict(shard, before > share ? before - share : 0,
 			    SHRINK_SCAN, &victims);
 		freed += before - shard->bytes;
+		shard->shrunk_bytes += before - shard->bytes;
 		spin_unlock(&shard->lock);
 	}
 	free_victims(&victims);
@@ -351,7 +360,12 @@ void sfs_cache_stats(struct sfs_cache *cache, struct sfs_cache_stats *ret)
 		spin_lock(&shard->lock);
 		ret->hits += shard->hits;
 		ret->misses += shard->misses;
+		ret->read_bytes += shard->read_bytes;
+		ret->evictions += shard->evictions;
+		ret->shrunk_bytes += shard->shrunk_bytes;
+		ret->blocks += shard->blocks;
 		ret->bytes += shard->bytes;
 		spin_unlock(&shard->lock);
 	}
+	ret->budget_bytes = cache->shard_budget * NR_SHARDS;
 }

@@ -111,10 +111,12 @@ int sfs_unmount(struct sfs_fs *fs)
 
 int sfs_fsync(struct sfs_fs *fs, __u64 ino, int datasync)
 {
+	sfs_count(fs->cnt, op_sync);
 	return sfs_publish(fs);
 }
 
 int sfs_sync(struct sfs_fs *fs)
 {
+	sfs_count(fs->cnt, op_sync);
 	return sfs_publish(fs);
 }
