@@ -14,4 +14,9 @@
 #error "scoutfs needs Linux 6.1 or later"
 #endif
 
+/* 6.3: operations are given the mount's mapping of ids, not a user namespace. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define mnt_idmap user_namespace
+#endif
+
 #endif

@@ -32,6 +32,7 @@
  */
 
 #include <linux/fs.h>
+#include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/kobject.h>
 #include <linux/spinlock.h>
@@ -41,6 +42,7 @@
 #include "volume.h"
 
 struct sfs_sysfs;
+struct sfs_vfs_counters;
 
 /* Values of mount options; names, ranges and defaults: options.c. */
 struct sfs_options {
@@ -66,6 +68,7 @@ struct sfs_sb {
 	struct sfs_fs *fs;		/* I: the mount of the core */
 	struct sfs_options opts;	/* changed by remount and sysfs, with WRITE_ONCE */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
+	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
 };
@@ -212,6 +215,12 @@ const char *sfs_options_name(int i, umode_t *ret_mode);
 int sfs_options_text(const struct sfs_options *opts, int i, char *buf,
 		     size_t size);
 int sfs_options_set(struct sfs_sb *sbi, int i, const char *text);
+
+/* ---- counters.c, see counters.h ---------------------------------------------------- */
+
+/* With the superblock's private part; release is for one without, too. */
+int sfs_counters_alloc(struct sfs_sb *sbi);
+void sfs_counters_release(struct sfs_sb *sbi);
 
 /* ---- sysfs.c, debugfs.c --------------------------------------------------------- */
 

@@ -2,11 +2,24 @@
 #ifndef SFS_KERNEL_HOST_H
 #define SFS_KERNEL_HOST_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 #include "port.h"
 
 struct block_device;
+
+/*
+ * How a test trigger of the core (port.h) is armed: by debugfs.c, asked by
+ * sfs_port_trigger().
+ */
+#define SFS_NR_ARMS 16
+
+struct sfs_arm {
+	atomic_t every;			/* 0: never, -1: once, N: every Nth time */
+	atomic_t asked;			/* A: while armed */
+	atomic_t fired;			/* A */
+};
 
 /*
  * One opened volume in the kernel: what the ports know about the world around
@@ -22,6 +35,11 @@ struct sfs_host {
 	/* I: sfs_port_mount_down() */
 	void (*on_down)(void *arg, const char *why);
 	void *on_down_arg;
+
+	struct sfs_arm arms[SFS_NR_ARMS];	/* A */
 };
+
+/* debugfs.c: whether the trigger fires now; cheap while it is not armed. */
+int sfs_arm_fires(struct sfs_host *host, unsigned int trigger);
 
 #endif

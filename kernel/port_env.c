@@ -3,7 +3,7 @@
  * Environment of the core in the kernel: clocks, random bytes, log lines, the
  * question whether the calling thread is being killed.
  *
- * No locks, no state.  Test triggers are never armed here and a mount that goes
+ * No locks, no state.  Test triggers are armed in debugfs.c.  A mount that goes
  * down is only logged: what the VFS has to be told then comes with the mounts
  * themselves (kernel/super.c).
  */
@@ -72,7 +72,7 @@ int sfs_port_killed(struct sfs_host *host)
 
 int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 {
-	return 0;
+	return sfs_arm_fires(host, trigger);
 }
 
 /* A sixteenth of the memory, as long as nothing tells the core to shrink. */

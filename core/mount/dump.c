@@ -243,7 +243,7 @@ void sfs_dump(struct sfs_fs *fs, int i,
 }
 
 /* The cache counts under locks that it takes anyway. */
-__u64 sfs_counter_read(struct sfs_fs *fs, int i)
+static u64 cache_counter(struct sfs_fs *fs, int i)
 {
 	struct sfs_cache_stats st;
 
@@ -257,9 +257,15 @@ __u64 sfs_counter_read(struct sfs_fs *fs, int i)
 		return st.read_bytes;
 	case SFS_CNT_cache_evictions:
 		return st.evictions;
-	case SFS_CNT_cache_shrunk_bytes:
+	default:
 		return st.shrunk_bytes;
 	}
+}
+
+__u64 sfs_counter_read(struct sfs_fs *fs, int i)
+{
+	if (i <= SFS_CNT_cache_shrunk_bytes)
+		return cache_counter(fs, i);
 	return sfs_counters_read(fs->cnt, i) +
 	       sfs_counters_read(fs->srv->cnt, i);
 }
