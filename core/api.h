@@ -103,6 +103,19 @@ int sfs_unmount(struct sfs_fs *fs);
 __u64 sfs_fsid(struct sfs_fs *fs);
 __u64 sfs_rid(struct sfs_fs *fs);	/* never 0 nor ~0 */
 
+/*
+ * Clean blocks of metadata in the cache of a mount, of a server: bytes, and
+ * giving back about so many; returns what was freed.  For a host that is short
+ * of memory: may be called from within any allocation, also one of the core.
+ * Takes nothing but spinlocks under which nothing is allocated, waits for no
+ * I/O and calls only sfs_port_buf_free().  Not once sfs_unmount() or
+ * sfs_server_stop() has been called.
+ */
+__u64 sfs_mount_cache_bytes(struct sfs_fs *fs);
+__u64 sfs_mount_cache_shrink(struct sfs_fs *fs, __u64 bytes);
+__u64 sfs_server_cache_bytes(struct sfs_server *srv);
+__u64 sfs_server_cache_shrink(struct sfs_server *srv, __u64 bytes);
+
 /* ---- attributes -------------------------------------------------------- */
 
 struct sfs_time {

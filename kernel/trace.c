@@ -12,5 +12,5 @@
 void sfs_port_trace(struct sfs_host *host, int event, __s64 a, __s64 b,
 		    __s64 c)
 {
-	trace_sfs_core(host->name, event, a, b, c);
+	trace_sfs_core(READ_ONCE(host->name), event, a, b, c);
 }

@@ -365,3 +365,18 @@ int sfs_mount_leave(struct sfs_fs *fs)
 	fs_free(fs);
 	return ret;
 }
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+__u64 sfs_mount_cache_bytes(struct sfs_fs *fs)
+{
+	struct sfs_cache_stats stats;
+
+	sfs_cache_stats(fs->eng.rd.cache, &stats);
+	return stats.bytes;
+}
+
+__u64 sfs_mount_cache_shrink(struct sfs_fs *fs, __u64 bytes)
+{
+	return sfs_cache_shrink(fs->eng.rd.cache, bytes);
+}
