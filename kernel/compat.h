@@ -177,6 +177,7 @@ static inline void sfs_compat_shrinker_free(struct shrinker *shrinker)
 	kfree(container_of(shrinker, struct sfs_compat_shrinker, shrinker));
 }
 
+#endif
 
 /* 6.3: operations are given the mount's mapping of ids, not a user namespace. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)

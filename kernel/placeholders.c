@@ -41,6 +41,11 @@ int __weak sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
 	return ret;
 }
 
+int __weak sfs_stat_more_vfs(struct inode *inode, struct sfs_attr *ret_attr)
+{
+	return sfs_stat_more(SFS_FS(inode), inode->i_ino, ret_attr);
+}
+
 int __weak sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
 		      u64 start, u64 len)
 {
@@ -56,24 +61,6 @@ long __weak sfs_ioctl_vfs(struct file *file, unsigned int cmd,
 ssize_t __weak sfs_listxattr_vfs(struct dentry *dentry, char *buf, size_t size)
 {
 	return -EOPNOTSUPP;
-}
-
-int __weak sfs_sysfs_init(void)
-{
-	return 0;
-}
-
-void __weak sfs_sysfs_exit(void)
-{
-}
-
-int __weak sfs_sysfs_add(struct sfs_sb *sbi)
-{
-	return 0;
-}
-
-void __weak sfs_sysfs_remove(struct sfs_sb *sbi)
-{
 }
 
 int __weak sfs_volume_get(struct fs_context *fc, const char *data_path,
