@@ -44,6 +44,7 @@
 #include "volume.h"
 
 struct sfs_sysfs;
+struct sfs_vfs_counters;
 
 /* Values of mount options; names, ranges and defaults: options.c. */
 struct sfs_options {
@@ -72,6 +73,7 @@ struct sfs_sb {
 	struct mutex opts_lock;		/* who changes options: remount, sysfs */
 	struct sfs_shrinker *shrinker;	/* I: of the core's cache */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
+	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
 	bool failed;			/* O(unmount): the last publish failed */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
@@ -264,6 +266,12 @@ const char *sfs_options_name(int i, umode_t *ret_mode);
 int sfs_options_text(const struct sfs_options *opts, int i, char *buf,
 		     size_t size);
 int sfs_options_set(struct sfs_sb *sbi, int i, const char *text);
+
+/* ---- counters.c, see counters.h ---------------------------------------------------- */
+
+/* With the superblock's private part; release is for one without, too. */
+int sfs_counters_alloc(struct sfs_sb *sbi);
+void sfs_counters_release(struct sfs_sb *sbi);
 
 /* ---- sysfs.c, debugfs.c --------------------------------------------------------- */
 
