@@ -8,15 +8,10 @@
  * says what was wrong.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -26,43 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-fail(const char *fmt, ...)
-{
-	int err = errno;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, " (errno %d %s)\n", err, strerror(err));
-	exit(1);
-}
-
-#define CHECK(cond) \
-	((cond) ? (void)0 : fail("line %d: %s", __LINE__, #cond))
-/* The call fails with this errno. */
-#define FAILS(call, err) \
-	do { \
-		errno = 0; \
-		if ((call) != -1 || errno != (err)) \
-			fail("line %d: %s, expected %s", __LINE__, #call, \
-			     #err); \
-	} while (0)
-
-static uint64_t number(const char *s)
-{
-	char *end;
-	uint64_t n = strtoull(s, &end, 0);
-
-	if (*end == 'k')
-		return n << 10;
-	if (*end == 'm')
-		return n << 20;
-	if (*end)
-		fail("%s is no number", s);
-	return n;
-}
+#include "check.h"
 
 /* ---- contents ----------------------------------------------------------- */
 
@@ -713,11 +672,7 @@ static void cmd_suid(char **arg)
 
 /* ---- */
 
-static const struct {
-	const char *name;
-	int nr_args;
-	void (*fn)(char **arg);
-} commands[] = {
+static const struct command commands[] = {
 	{ "fill", 3, cmd_fill },
 	{ "verify", 3, cmd_verify },
 	{ "sparse", 1, cmd_sparse },
@@ -736,21 +691,10 @@ static const struct {
 	{ "xattr", 1, cmd_xattr },
 	{ "times", 1, cmd_times },
 	{ "suid", 1, cmd_suid },
+	{ NULL },
 };
 
 int main(int argc, char **argv)
 {
-	size_t i;
-
-	for (i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]);
-	     i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		if (argc - 2 < commands[i].nr_args)
-			break;
-		commands[i].fn(argv + 2);
-		return 0;
-	}
-	fprintf(stderr, "ops: wrong arguments\n");
-	return 2;
+	return run_command(commands, argv);
 }

@@ -88,7 +88,7 @@ kernel_is() { # major, minor
 
 can() { # feature
 	case $1 in
-	power_cut|fsync_error)
+	power_cut)
 		return 0 ;;
 	shared_mmap|btime)
 		kernel_is 6 6 && return
@@ -96,6 +96,8 @@ can() { # feature
 	remount)
 		[ "$(id -u)" = 0 ] && return
 		why="not root" ;;
+	mmap_holes)
+		why="a FUSE server does not know what was stored in a mapping" ;;
 	fiemap)
 		why="the kernel answers FIEMAP of FUSE without asking us" ;;
 	syncfs)
