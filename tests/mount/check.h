@@ -61,6 +61,28 @@ static inline uint64_t next_random(uint64_t *state, uint64_t below)
 	return (*state * 0x2545f4914f6cdd1dULL >> 16) % below;
 }
 
+/* What belongs at each 8 bytes: nothing else in the volume looks like it. */
+static inline uint64_t word_at(uint64_t pos, uint64_t seed)
+{
+	uint64_t x = (pos + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
+
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	return x ^ x >> 32;
+}
+
+static inline void fill_pattern(unsigned char *buf, size_t len, uint64_t off,
+				uint64_t seed)
+{
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		word = word_at((off + i) / 8, seed);
+		buf[i] = word >> ((off + i) % 8 * 8);
+	}
+}
+
 struct command {
 	const char *name;
 	int nr_args;

@@ -25,27 +25,6 @@
 
 /* ---- contents ----------------------------------------------------------- */
 
-/* What belongs at each 8 bytes: nothing else in the volume looks like it. */
-static uint64_t word_at(uint64_t pos, uint64_t seed)
-{
-	uint64_t x = (pos + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
-
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ULL;
-	return x ^ x >> 32;
-}
-
-static void fill(unsigned char *buf, size_t len, uint64_t off, uint64_t seed)
-{
-	uint64_t word;
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		word = word_at((off + i) / 8, seed);
-		buf[i] = word >> ((off + i) % 8 * 8);
-	}
-}
-
 /* fill FILE SIZE SEED [CHUNK]: writes SIZE bytes in chunks of an odd size */
 static void cmd_fill(char **arg)
 {
@@ -58,7 +37,7 @@ static void cmd_fill(char **arg)
 	CHECK(fd >= 0);
 	for (off = 0; off < size; off += len) {
 		len = size - off < chunk ? size - off : chunk;
-		fill(buf, len, off, seed);
+		fill_pattern(buf, len, off, seed);
 		CHECK(write(fd, buf, len) == (ssize_t)len);
 	}
 	CHECK(close(fd) == 0);
@@ -80,7 +59,7 @@ static void cmd_verify(char **arg)
 	if ((uint64_t)st.st_size != size)
 		fail("size is %lld", (long long)st.st_size);
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		fill(want, n, off, seed);
+		fill_pattern(want, n, off, seed);
 		for (i = 0; i < n && buf[i] == want[i]; i++)
 			;
 		if (i < n)
@@ -177,7 +156,7 @@ static void cmd_mmap(char **arg)
 	CHECK(rd >= 0);
 	map = mmap(NULL, size, PROT_READ, MAP_SHARED, rd, 0);
 	CHECK(map != MAP_FAILED);
-	fill(buf, size, 0, 7);
+	fill_pattern(buf, size, 0, 7);
 	CHECK(!memcmp(map, buf, size));
 
 	/* a write through another descriptor is seen through the mapping */

@@ -63,11 +63,11 @@ mount_doomed() { # seed, after how many writes and flushes
 	SCOUTFS_POWERCUT=seed=$1${2:+,after=$2} mount_volume
 }
 
-power_cut() {
+power_cut() { # processes that have files open
 	local pid
 
 	pid=$(daemon_pid) || return 1
-	kill -USR2 "$pid" && wait_daemon
+	kill -USR2 "$pid" && wait_daemon && kill_all "$@"
 }
 
 wait_dead() {
@@ -96,6 +96,12 @@ can() { # feature
 	remount)
 		[ "$(id -u)" = 0 ] && return
 		why="not root" ;;
+	mmap_behind)
+		why="the kernel does not clear FUSE's pages behind the end" ;;
+	mmap_room)
+		why="a FUSE server learns of stores when pages are written" ;;
+	mmap_times)
+		why="a page of a mapping is one more write for a FUSE server" ;;
 	mmap_holes)
 		why="a FUSE server does not know what was stored in a mapping" ;;
 	fiemap)

@@ -103,8 +103,8 @@ power_off() {
 	done
 }
 
-power_cut() {
-	power_off && wait_dead
+power_cut() { # processes that have files open
+	power_off && kill_all "$@" && wait_dead
 }
 
 wait_dead() {
@@ -133,7 +133,7 @@ can() { # feature
 		command -v dmsetup >/dev/null && modprobe -q dm-mod && return
 		why="no device mapper to cut the power with" ;;
 	shared_mmap|btime|remount|fiemap|syncfs|handles|several_mounts|sysfs|\
-	mmap_holes)
+	mmap_*)
 		return 0 ;;
 	esac
 	return 1
