@@ -91,6 +91,11 @@ struct sfs_mount_opts {
 	__u32 orphan_scan_delay_ms;	/* 100..60000, default 10000 */
 };
 void sfs_mount_opts_default(struct sfs_mount_opts *opts);
+/*
+ * Of a mount that runs: the new values hold from now on, timers that run are
+ * started again with them.  One caller at a time.
+ */
+void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
 int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
@@ -100,10 +105,34 @@ int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
  */
 int sfs_unmount(struct sfs_fs *fs);
 
+/*
+ * Before an unmount that must not take long: publishes what is left, and
+ * declares the mount down when that has not succeeded after @patience_ms.  All
+ * that wait for a publish or for room get EIO then, and so do all operations
+ * from then on.  Nothing ends what a device has not completed.
+ */
+int sfs_abort(struct sfs_fs *fs, __u32 patience_ms);
+
 __u64 sfs_fsid(struct sfs_fs *fs);
 __u64 sfs_rid(struct sfs_fs *fs);	/* never 0 nor ~0 */
 
+/*
+ * Clean blocks of metadata in the cache of a mount, of a server: bytes, and
+ * giving back about so many; returns what was freed.  For a host that is short
+ * of memory: may be called from within any allocation, also one of the core.
+ * Takes nothing but spinlocks under which nothing is allocated, waits for no
+ * I/O and calls only sfs_port_buf_free().  Not once sfs_unmount() or
+ * sfs_server_stop() has been called.
+ */
+__u64 sfs_mount_cache_bytes(struct sfs_fs *fs);
+__u64 sfs_mount_cache_shrink(struct sfs_fs *fs, __u64 bytes);
+__u64 sfs_server_cache_bytes(struct sfs_server *srv);
+__u64 sfs_server_cache_shrink(struct sfs_server *srv, __u64 bytes);
+
 /* ---- attributes -------------------------------------------------------- */
+
+#define SFS_ROOT_INO 1
+#define SFS_MAX_FILE_SIZE 0x7fffffffffffffffULL
 
 struct sfs_time {
 	__s64 sec;
@@ -287,9 +316,9 @@ int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 
 /*
  * An inode in use is not deleted when its last name goes.  Counted.  open is
- * -ENOENT when the inode is gone already.
+ * -ENOENT when the inode is gone already; @ret_attr may be NULL.
  */
-int sfs_inode_open(struct sfs_fs *fs, __u64 ino);
+int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
 void sfs_inode_close(struct sfs_fs *fs, __u64 ino);
 
 /*
@@ -330,6 +359,11 @@ struct sfs_extent {
  */
 int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
 		 struct sfs_extent *ret_ext);
+enum sfs_map_flags {
+	/* no byte the file has is going to change: it is appended to */
+	SFS_MAP_KEEPS = 1,
+};
+
 /*
  * Makes blocks from @block on ready to be written: allocates unwritten blocks
  * over a hole, and before blocks that are written already may be overwritten
@@ -337,14 +371,18 @@ int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
  * what covers @block, at most @count blocks, never a hole.  Excl(ino).
  */
 int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
-		  struct sfs_extent *ret_ext);
+		  int flags, struct sfs_extent *ret_ext);
 /*
  * The blocks [@block, @block + @count), mapped by sfs_map_write(), have been
  * written.  Unwritten ones become written; the size grows to @size if that is
- * larger; times, data_seq and data_version follow.  Excl(ino).
+ * larger; data_seq and data_version follow.  mtime becomes @mtime, ctime as
+ * late as @ctime: when the writes happened that a page cache has collected.
+ * May use space that is kept for deletions, because the write has been
+ * promised.  Excl(ino).
  */
 int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
-		    __u64 size);
+		    __u64 size, const struct sfs_time *mtime,
+		    const struct sfs_time *ctime);
 
 /*
  * Reading and writing through a buffer, for hosts without a page cache
@@ -388,6 +426,13 @@ int sfs_walk_inodes(struct sfs_fs *fs, int index,
 int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
 		 char *buf, __u32 size, __u64 *ret_dir_ino,
 		 __u64 *ret_dir_pos);
+
+/*
+ * The first name that @ino has in the directory @dir, at most SFS_NAME_MAX
+ * bytes in @buf, not terminated.  Returns its length; -ENOENT: it has none
+ * there.
+ */
+int sfs_name_in_dir(struct sfs_fs *fs, __u64 ino, __u64 dir, char *buf);
 
 struct sfs_statfs {
 	__u64 fsid;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Times, locks and file handles.
+ * Times and locks.
  *
  *	attr COMMAND ARGUMENT...
  */
-#include <endian.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -256,105 +255,6 @@ static void cmd_locks(char **arg)
 	CHECK(elsewhere(arg[0], try_range) == 0);
 }
 
-/* ---- file handles ------------------------------------------------------- */
-
-union handle {
-	struct file_handle h;
-	struct {
-		unsigned int bytes;
-		int type;
-		uint64_t ino;
-		uint64_t parent;
-		uint64_t more;
-	} s;
-};
-
-static int open_handle(int mnt, uint64_t ino, uint64_t parent, int type,
-		       unsigned int bytes)
-{
-	union handle h = {
-		.s = { bytes, type, htole64(ino), htole64(parent), ~0ULL },
-	};
-
-	return open_by_handle_at(mnt, &h.h, O_RDONLY);
-}
-
-static void opens_as(int mnt, uint64_t ino, uint64_t parent, int type,
-		     unsigned int bytes, uint64_t want)
-{
-	int fd = open_handle(mnt, ino, parent, type, bytes);
-	struct stat st;
-
-	if (fd < 0)
-		fail("no handle for inode %llu, type %x, %u bytes",
-		     (unsigned long long)ino, type, bytes);
-	CHECK(fstat(fd, &st) == 0 && st.st_ino == want);
-	close(fd);
-}
-
-/* handles DIR: of the form that programs make by hand */
-static void cmd_handles(char **arg)
-{
-	union handle h = { .s.bytes = 32 };
-	int mnt = open(arg[0], O_RDONLY | O_DIRECTORY), fd, id;
-	uint64_t file, dir;
-	struct stat st;
-
-	CHECK(mnt >= 0 && chdir(arg[0]) == 0);
-	CHECK(mkdir("d", 0755) == 0 && stat("d", &st) == 0);
-	dir = st.st_ino;
-	fd = open("d/f", O_CREAT | O_EXCL | O_WRONLY, 0644);
-	CHECK(fd >= 0 && fstat(fd, &st) == 0 && close(fd) == 0);
-	file = st.st_ino;
-
-	/* as the kernel makes them */
-	CHECK(name_to_handle_at(AT_FDCWD, "d/f", &h.h, &id, 0) == 0);
-	CHECK(h.s.bytes == 16 && h.s.type == 0x81);
-	CHECK(le64toh(h.s.ino) == file);
-	CHECK(h.s.parent == 0 || le64toh(h.s.parent) == dir);
-	fd = open_by_handle_at(mnt, &h.h, O_RDONLY);
-	CHECK(fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == file);
-	close(fd);
-	h.s.bytes = 8;
-	FAILS(name_to_handle_at(AT_FDCWD, "d/f", &h.h, &id, 0), EOVERFLOW);
-	CHECK(h.s.bytes == 16);
-
-	/* as programs make them */
-	opens_as(mnt, file, 0, 0x81, 16, file);
-	opens_as(mnt, file, dir, 0x81, 16, file);
-	opens_as(mnt, file, dir, 0x82, 16, file);
-	opens_as(mnt, file, 0, 0x81, 24, file);
-	opens_as(mnt, dir, 0, 0x81, 16, dir);
-	FAILS(open_handle(mnt, file, 0, 0x81, 4), ESTALE);
-	FAILS(open_handle(mnt, file, 0, 0x01, 16), ESTALE);
-	FAILS(open_handle(mnt, file + 1000000, 0, 0x81, 16), ESTALE);
-	FAILS(open_handle(mnt, 0, 0, 0x81, 16), ESTALE);
-	FAILS(open_handle(mnt, ~0ULL, 0, 0x81, 16), ESTALE);
-
-	/* by another name, and by none */
-	CHECK(rename("d/f", "g") == 0);
-	opens_as(mnt, file, dir, 0x81, 16, file);
-	CHECK(unlink("g") == 0);
-	FAILS(open_handle(mnt, file, 0, 0x81, 16), ESTALE);
-	CHECK(rmdir("d") == 0);
-	FAILS(open_handle(mnt, dir, 0, 0x81, 16), ESTALE);
-	close(mnt);
-}
-
-/* byhandle DIR INO CONTENTS: after a mount, when nothing is cached */
-static void cmd_byhandle(char **arg)
-{
-	int mnt = open(arg[0], O_RDONLY | O_DIRECTORY), fd;
-	size_t len = strlen(arg[2]);
-	char got[100];
-
-	CHECK(mnt >= 0 && len < sizeof(got));
-	fd = open_handle(mnt, number(arg[1]), 0, 0x81, 16);
-	CHECK(fd >= 0);
-	CHECK(read(fd, got, sizeof(got)) == (ssize_t)len);
-	CHECK(!memcmp(got, arg[2], len));
-}
-
 /* ---- */
 
 static const struct command commands[] = {
@@ -363,8 +263,6 @@ static const struct command commands[] = {
 	{ "kept", 1, cmd_kept },
 	{ "atime", 2, cmd_atime },
 	{ "locks", 1, cmd_locks },
-	{ "handles", 1, cmd_handles },
-	{ "byhandle", 3, cmd_byhandle },
 	{ NULL },
 };
 
