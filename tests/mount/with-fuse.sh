@@ -93,9 +93,8 @@ can() { # feature
 	shared_mmap|btime)
 		kernel_is 6 6 && return
 		why="FUSE of this kernel has no $1" ;;
-	remount)
-		[ "$(id -u)" = 0 ] && return
-		why="not root" ;;
+	remount_options)
+		why="a remount of FUSE does not reach the server" ;;
 	mmap_behind)
 		why="the kernel does not clear FUSE's pages behind the end" ;;
 	mmap_room)
@@ -108,12 +107,8 @@ can() { # feature
 		why="the kernel answers FIEMAP of FUSE without asking us" ;;
 	syncfs)
 		why="sync and syncfs do not reach a FUSE server" ;;
-	handles)
-		why="file handles are FUSE's own" ;;
 	several_mounts)
 		why="a volume is mounted through FUSE once" ;;
-	sysfs)
-		why="a program has its status directory elsewhere" ;;
 	esac
 	return 1
 }
@@ -131,10 +126,12 @@ fixture_last_words() {
 }
 
 fixture_cleanup() {
-	local pid i
+	local pid dir i
 
-	for i in $(seq 100); do
-		timeout 10 umount -l "$MNT" 2>/dev/null || break
+	for dir in "$MNT" "$SCRATCH/other"; do
+		for i in $(seq 100); do
+			timeout 10 umount -l "$dir" 2>/dev/null || break
+		done
 	done
 	pid=$(daemon_pid) && {
 		# it may still be publishing what was just unmounted

@@ -45,6 +45,12 @@ images() { # megabytes
 		DATA=$(losetup -f --show "$SCRATCH/data.img")
 }
 
+# The same volume once more.
+mount_elsewhere() { # directory
+	timeout -k 5 "$LIMIT" mount -i -t scoutfs -o "metadev_path=$META" \
+		"$DATA" "$1" </dev/null
+}
+
 # -i: not through the helper, which is for FUSE.
 mount_devices() { # metadata, data, options
 	timeout -k 5 "$LIMIT" mount -i -t scoutfs \
@@ -132,8 +138,7 @@ can() { # feature
 	power_cut)
 		command -v dmsetup >/dev/null && modprobe -q dm-mod && return
 		why="no device mapper to cut the power with" ;;
-	shared_mmap|btime|remount|fiemap|syncfs|handles|several_mounts|sysfs|\
-	mmap_*)
+	shared_mmap|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
 		return 0 ;;
 	esac
 	return 1
@@ -144,12 +149,14 @@ fixture_last_words() {
 }
 
 fixture_cleanup() {
-	local i dev
+	local i dir dev
 
 	[ -z "$cut_pid" ] || wait "$cut_pid"
-	for i in $(seq 100); do
-		timeout 10 umount "$MNT" 2>/dev/null ||
-			timeout 10 umount -l "$MNT" 2>/dev/null || break
+	for dir in "$MNT" "$SCRATCH/other"; do
+		for i in $(seq 100); do
+			timeout 10 umount "$dir" 2>/dev/null ||
+				timeout 10 umount -l "$dir" 2>/dev/null || break
+		done
 	done
 	if [ -n "$doomed_mount" ]; then
 		for dev in META DATA; do
