@@ -25,6 +25,9 @@
 #	power_cut [PID]...	cuts it, kills processes that have files open,
 #				and returns when nothing is in use
 #	wait_dead		waits for the cut that comes by itself
+#	device_of FILE		what to call an image file as a device
+#	refused_mount TEXT METADATA DATA [OPTIONS]
+#				mounting fails and a line says TEXT
 #	check_volume		scoutfs check
 #	host_log		what the host had to say
 #	can FEATURE

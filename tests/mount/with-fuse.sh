@@ -74,6 +74,15 @@ wait_dead() {
 	wait_daemon
 }
 
+device_of() { # file
+	echo "$1"
+}
+
+refused_mount() { # text, metadata, data, options
+	refused_check "$1" "$BUILD/mount.scoutfs" "$3" "$MNT" \
+		-o "${2:+metadev_path=$2}${4:+${2:+,}$4}"
+}
+
 host_log() {
 	cat "$SCOUTFS_LOG" 2>/dev/null
 }

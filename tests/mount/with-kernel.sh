@@ -30,7 +30,16 @@ modprobe -q loop
 log_begin="sfs-test $$ $RANDOM"
 echo "$log_begin" >/dev/kmsg
 
+# Devices of device_of(), one a line.
+LOOPS=$SCRATCH/loops
+
 drop_images() {
+	local dev
+
+	while read -r dev; do
+		losetup -d "$dev" 2>/dev/null
+	done 2>/dev/null <"$LOOPS"
+	rm -f "$LOOPS"
 	[ -z "$META" ] || losetup -d "$META" 2>/dev/null
 	[ -z "$DATA" ] || losetup -d "$DATA" 2>/dev/null
 	META=
@@ -128,6 +137,23 @@ wait_dead() {
 }
 
 # ----
+
+device_of() { # file
+	losetup -f --show "$1" | tee -a "$LOOPS"
+}
+
+refused_mount() { # text, metadata, data, options
+	local before
+
+	before=$(host_log | wc -l)
+	if timeout -k 5 "$LIMIT" mount -i -t scoutfs \
+		-o "${2:+metadev_path=$2}${4:+${2:+,}$4}" "$3" "$MNT"; then
+		echo "succeeded"
+		return 1
+	fi
+	host_log | tail -n +$((before + 1)) | tee "$SCRATCH/said"
+	grep -qF -- "$1" "$SCRATCH/said"
+}
 
 host_log() {
 	dmesg | sed "1,/$log_begin/d"
