@@ -330,6 +330,11 @@ struct sfs_extent {
  */
 int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
 		 struct sfs_extent *ret_ext);
+enum sfs_map_flags {
+	/* no byte the file has is going to change: it is appended to */
+	SFS_MAP_KEEPS = 1,
+};
+
 /*
  * Makes blocks from @block on ready to be written: allocates unwritten blocks
  * over a hole, and before blocks that are written already may be overwritten
@@ -337,14 +342,18 @@ int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
  * what covers @block, at most @count blocks, never a hole.  Excl(ino).
  */
 int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
-		  struct sfs_extent *ret_ext);
+		  int flags, struct sfs_extent *ret_ext);
 /*
  * The blocks [@block, @block + @count), mapped by sfs_map_write(), have been
  * written.  Unwritten ones become written; the size grows to @size if that is
- * larger; times, data_seq and data_version follow.  Excl(ino).
+ * larger; data_seq and data_version follow.  mtime becomes @mtime, ctime as
+ * late as @ctime: when the writes happened that a page cache has collected.
+ * May use space that is kept for deletions, because the write has been
+ * promised.  Excl(ino).
  */
 int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
-		    __u64 size);
+		    __u64 size, const struct sfs_time *mtime,
+		    const struct sfs_time *ctime);
 
 /*
  * Reading and writing through a buffer, for hosts without a page cache

@@ -345,6 +345,7 @@ static int write_range(struct sfs_fs *fs, struct sfs_inode *si,
 		       struct xfers *xs, u64 off, u32 len, u8 *buf)
 {
 	u64 block = off >> SFS_BLOCK_SHIFT;
+	struct sfs_written how = { .class = SFS_SPACE_USER };
 	u32 skip = in_block(off);
 	u64 bytes;
 	int ret;
@@ -354,7 +355,9 @@ static int write_range(struct sfs_fs *fs, struct sfs_inode *si,
 	if (ret < 0)
 		return ret;
 	bytes = min_t(u64, len, ((u64)ret << SFS_BLOCK_SHIFT) - skip);
-	ret = sfs_extent_written(fs, si, block, ret, off + bytes);
+	how.mtime = sfs_now(fs);
+	how.ctime = how.mtime;
+	ret = sfs_extent_written(fs, si, block, ret, off + bytes, &how);
 	return ret < 0 ? ret : (int)bytes;
 }
 

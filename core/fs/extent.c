@@ -184,10 +184,11 @@ int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
  * How many blocks to ask for.  A file that is written from its start on gets
  * as much again as it has, so that files written side by side do not come out
  * interleaved; others get what they asked for, or with contig_only=0 up to the
- * end of an aligned region.
+ * end of an aligned region.  @prev: the extent right before @block, or empty;
+ * @last: there is none behind.
  */
 static u64 alloc_want(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
-		      u64 count)
+		      u64 count, const struct sfs_extent *prev, bool last)
 {
 	u64 prealloc = fs->opts.data_prealloc_blocks;
 	u64 region;
@@ -195,9 +196,12 @@ static u64 alloc_want(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
 	if (!prealloc)
 		return count;
 	if (fs->opts.data_prealloc_contig_only) {
-		if (block <= 1 || block != si->online_blocks)
-			return count;
-		return max(count, min(block, prealloc));
+		if (block > 1 && block == si->online_blocks)
+			return max(count, min(block, prealloc));
+		/* a page cache allocates ahead of the blocks that are online */
+		if (block > 1 && last && prev->phys)
+			return max(count, min(prev->count, prealloc));
+		return count;
 	}
 	region = (div64_u64(block, prealloc) + 1) * prealloc - block;
 	return max(count, min(region, si->online_blocks));
@@ -218,18 +222,20 @@ static int alloc_hole(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
 	struct sfs_extent whole;
 	struct sfs_hold hold;
 	u64 goal = 0;
+	u64 want;
 	int ret;
 
 	if (block) {
 		ret = sfs_extent_next(fs, si->ino, block - 1, &prev);
 		if (ret < 0 && ret != -ENOENT)
 			return ret;
-		if (ret == 0 && sfs_ext_end(&prev) == block && prev.phys)
+		if (ret == -ENOENT || sfs_ext_end(&prev) != block)
+			prev = (struct sfs_extent) {};
+		if (prev.phys)
 			goal = prev.phys + prev.count;
 	}
-	ret = sfs_data_reserve(fs, goal,
-			       min(alloc_want(fs, si, block, count),
-				   next->block - block),
+	want = alloc_want(fs, si, block, count, &prev, !next->count);
+	ret = sfs_data_reserve(fs, goal, min(want, next->block - block),
 			       &new.phys, &new.count);
 	if (ret < 0)
 		return ret;
@@ -292,7 +298,7 @@ int sfs_extent_map_write(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 }
 
 int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
-		  struct sfs_extent *ret_ext)
+		  int flags, struct sfs_extent *ret_ext)
 {
 	struct sfs_inode si;
 	int ret;
@@ -302,7 +308,8 @@ int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
 		return ret;
 	if (!S_ISREG(si.mode))
 		return -EINVAL;
-	return sfs_extent_map_write(fs, &si, block, count, false, ret_ext);
+	return sfs_extent_map_write(fs, &si, block, count,
+				    flags & SFS_MAP_KEEPS, ret_ext);
 }
 
 /* ---- written ----------------------------------------------------------------- */
@@ -391,18 +398,17 @@ static void edit_apply(struct sfs_fs *fs, struct sfs_hold *hold, u64 ino,
 
 static int written_step(struct sfs_fs *fs, struct sfs_inode *si,
 			struct sfs_ivol *vol, struct edit *ed, u64 blocks,
-			u64 size)
+			u64 size, const struct sfs_written *how)
 {
 	struct sfs_need need = {
 		.items = ed->old.nr + ed->nr_new,
 		.val_bytes = ed->nr_new * sizeof(struct sfs_extent_item),
 	};
-	struct sfs_time now = sfs_now(fs);
 	struct sfs_hold hold;
 	int ret;
 
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, &hold, how->class, &need);
 	if (ret < 0)
 		return ret;
 	edit_apply(fs, &hold, si->ino, ed);
@@ -410,7 +416,8 @@ static int written_step(struct sfs_fs *fs, struct sfs_inode *si,
 	si->online_blocks += blocks;
 	if (size > si->size)
 		si->size = size;
-	sfs_inode_modified(si, &now);
+	si->mtime = how->mtime;
+	sfs_inode_changed(si, &how->ctime);
 	sfs_data_changed(fs, &hold, si, vol);
 	sfs_inode_store(fs, &hold, si);
 	sfs_hold_end(fs, &hold);
@@ -422,7 +429,7 @@ static int written_step(struct sfs_fs *fs, struct sfs_inode *si,
  * is never anything written behind it.
  */
 int sfs_extent_written(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
-		       u64 count, u64 size)
+		       u64 count, u64 size, const struct sfs_written *how)
 {
 	u64 end = block + count;
 	struct sfs_ivol *vol;
@@ -453,7 +460,8 @@ int sfs_extent_written(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 		if (ret < 0)
 			break;
 		ret = written_step(fs, si, vol, ed, blocks,
-				   min(size, step_end << SFS_BLOCK_SHIFT));
+				   min(size, step_end << SFS_BLOCK_SHIFT),
+				   how);
 		if (ret < 0)
 			break;
 	}
@@ -464,8 +472,14 @@ out:
 }
 
 int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
-		    __u64 size)
+		    __u64 size, const struct sfs_time *mtime,
+		    const struct sfs_time *ctime)
 {
+	struct sfs_written how = {
+		.class = SFS_SPACE_DELETE,
+		.mtime = *mtime,
+		.ctime = *ctime,
+	};
 	struct sfs_inode si;
 	int ret;
 
@@ -474,5 +488,5 @@ int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
 		return ret;
 	if (!S_ISREG(si.mode))
 		return -EINVAL;
-	return sfs_extent_written(fs, &si, block, count, size);
+	return sfs_extent_written(fs, &si, block, count, size, &how);
 }

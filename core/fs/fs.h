@@ -219,9 +219,15 @@ void sfs_extent_cut(struct sfs_fs *fs, struct sfs_hold *hold,
 int sfs_extent_map_write(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 			 u64 count, bool keeps, struct sfs_extent *ret_ext);
 
+/* How blocks became written: when, and from which space their items come. */
+struct sfs_written {
+	enum sfs_space_class class;
+	struct sfs_time mtime;
+	struct sfs_time ctime;
+};
 /* sfs_map_written() on a copy of the inode that is kept up to date. */
 int sfs_extent_written(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
-		       u64 count, u64 size);
+		       u64 count, u64 size, const struct sfs_written *how);
 
 /* ---- truncate.c --------------------------------------------------------- */
 

@@ -60,9 +60,12 @@ int sfs_trunc_prepare(struct sfs_fs *fs, struct sfs_inode *si, u64 size,
 		return ret;
 	tc->size = size;
 	tc->changes = size != si->size;
-	if (size > si->size)
-		return sfs_zero_tail(fs, si, &tc->zeroed);
-
+	if (size > si->size) {
+		ret = sfs_zero_tail(fs, si, &tc->zeroed);
+		if (ret < 0)
+			return ret;
+	}
+	/* what lies behind a larger size was allocated ahead of writes */
 	tc->batch = kmalloc(sizeof(*tc->batch), GFP_NOFS);
 	if (!tc->batch)
 		return -ENOMEM;

@@ -132,6 +132,10 @@ struct pm_report {
 	u32 errors;
 };
 
+/* writing as a host with a page cache does (posix_mapped.c) */
+bool pm_can_write_mapped(struct sfs_fs *fs, const struct pm_op *op);
+s64 pm_write_mapped(struct sfs_fs *fs, const struct pm_op *op, u8 *buf);
+
 /* state (posix.c) */
 struct posix *pm_create(struct sfs_fs *fs);
 /* The same for what is below a directory that is empty. */

@@ -40,6 +40,13 @@ static s64 run_write(struct sfs_fs *fs, const struct pm_op *op)
 	u8 *at = buf;
 	s64 ret;
 
+	if ((op->seed & 2) && pm_can_write_mapped(fs, op)) {
+		pm_fill(op->seed, buf, op->io_len);
+		memset(buf + op->io_len, 0, -op->io_len & 4095);
+		ret = pm_write_mapped(fs, op, buf);
+		buf_free(buf);
+		return ret;
+	}
 	/* aligned as the file or not, which go different ways */
 	if (op->seed & 1)
 		at += 1 + op->seed % 100;
