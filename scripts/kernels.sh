@@ -24,7 +24,8 @@ kernel_headers() {
 # kernel if it has been built (scripts/debug-kernel); nothing if none.
 kernel_image() {
 	if [ "$1" = debug ]; then
-		[ ! -x scripts/debug-kernel ] || scripts/debug-kernel
+		local dir
+		dir=$(scripts/debug-kernel --path) && echo "$dir/bzImage"
 		return
 	fi
 	find /boot -maxdepth 1 -regextype posix-extended -regex \

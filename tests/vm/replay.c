@@ -2,8 +2,8 @@
 /*
  * Every crash that a run on `disks` could have had.
  *
- *	replay [-s SEED] [-t SECONDS] [-n EVERY] [-d DEEP] -c COMMAND
- *	       [-D COMMAND] LOG FILE...
+ *	replay [-s SEED] [-t SECONDS] [-n EVERY] [-d DEEP] [-x DISK:OFFSET:LEN]
+ *	       -c COMMAND [-D COMMAND] LOG FILE...
  *
  * The FILEs are copies of the images as they were before the run; they are
  * changed.  After each write of the log they are made what the disks may hold
@@ -17,7 +17,9 @@
  * caches each for itself.  -n tests only every n-th write, -t spreads what fits
  * into the time over the log; both are said.  Every DEEP-th state (100) gets
  * the second COMMAND, too, which may change the files; the change is undone
- * by copying, so it is slow.
+ * by copying, so it is slow.  -x leaves bytes of a disk as they were before the
+ * run: those that say who owns the volume, as everybody would watch for some
+ * seconds whether the machine that crashed is alive.
  *
  * Commands have DONE and ISSUED in the environment, the last such marks before
  * the crash (see promise.c), and STATE, the name of the state.  TAP: one test
@@ -66,6 +68,8 @@ static unsigned long every = 1, deep_every = 100, seconds;
 static uint64_t random_state = 1;
 static unsigned long nr_states, nr_deep, nr_bad, nr_deep_bad, nr_writes;
 static struct timespec began;
+static unsigned int keep_disk = MAX_DISKS;
+static unsigned long long keep_offset, keep_len;
 
 static uint32_t choose(uint32_t bound)
 {
@@ -150,7 +154,7 @@ static void undo_everything(void)
 				       disks[i].durable + at, 4096);
 }
 
-static bool run(const char *cmd, const char *name, unsigned long *bad)
+static void run(const char *cmd, const char *name, unsigned long *bad)
 {
 	char text[65536];
 	size_t n = 0, got;
@@ -168,13 +172,10 @@ static bool run(const char *cmd, const char *name, unsigned long *bad)
 		n += got;
 	text[n] = '\0';
 	status = pclose(p);
-	if (!status)
-		return true;
-	if ((*bad)++ < SHOW)
+	if (status && (*bad)++ < SHOW)
 		diag("state %s, done %s issued %s: status %d of %s\n%s", name,
 		     mark_done, mark_issued,
 		     WIFEXITED(status) ? WEXITSTATUS(status) : -1, cmd, text);
-	return false;
 }
 
 static void try_state(enum state state)
@@ -239,6 +240,9 @@ static void wrote(const struct disks_record *rec, const unsigned char *data)
 	if (rec->disk >= nr_disks || rec->offset > disks[rec->disk].size ||
 	    rec->len > disks[rec->disk].size - rec->offset)
 		bail_out("the log writes where no image is");
+	if (rec->disk == keep_disk && rec->offset >= keep_offset &&
+	    rec->offset + rec->len <= keep_offset + keep_len)
+		return;
 	if (nr_volatiles == max_volatiles) {
 		max_volatiles = max_volatiles ? 2 * max_volatiles : 64;
 		volatiles = realloc(volatiles,
@@ -297,14 +301,16 @@ static unsigned long count_writes(const unsigned char *log, uint64_t size)
 /* How fast the first states are decides how many there will be. */
 static void pace(unsigned long total)
 {
+	static bool paced;
 	double each = elapsed() / nr_states, fit;
 
-	if (!seconds || nr_states != 20)
+	if (paced || !seconds || nr_states < 20)
 		return;
+	paced = true;
 	fit = (seconds - elapsed()) / each;
 	if (fit < 2.5 * total)
 		every = 2.5 * total / (fit > 1 ? fit : 1) + 1;
-	diag("%lu writes, %.0f ms a state: states after every %lu. write",
+	diag("%lu writes, %.0f ms a state: states after one write of %lu",
 	     total, each * 1e3, every);
 }
 
@@ -374,31 +380,48 @@ static void open_disk(const char *path)
 			memcpy(d->durable + at, d->file + at, 4096);
 }
 
+static void __attribute__((noreturn)) usage(void)
+{
+	fprintf(stderr, "usage: replay [-s SEED] [-t SECONDS] [-n EVERY] [-d DEEP] [-x DISK:OFFSET:LEN] -c COMMAND [-D COMMAND] LOG FILE...\n");
+	exit(2);
+}
+
+static void options(int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "s:t:n:d:x:c:D:")) != -1) {
+		if (opt == 's')
+			random_state = strtoull(optarg, NULL, 0) * 2 + 1;
+		else if (opt == 't')
+			seconds = strtoul(optarg, NULL, 0);
+		else if (opt == 'n')
+			every = strtoul(optarg, NULL, 0);
+		else if (opt == 'd')
+			deep_every = strtoul(optarg, NULL, 0);
+		else if (opt == 'c')
+			command = optarg;
+		else if (opt == 'D')
+			deep_command = optarg;
+		else if (opt != 'x' || sscanf(optarg, "%u:%llu:%llu", &keep_disk,
+					      &keep_offset, &keep_len) != 3)
+			usage();
+	}
+	if (!command || !every || !deep_every || argc - optind < 2 ||
+	    argc - optind > MAX_DISKS)
+		usage();
+}
+
 int main(int argc, char **argv)
 {
 	unsigned char *log;
 	uint64_t size;
-	int opt;
+	int i;
 
-	while ((opt = getopt(argc, argv, "s:t:n:d:c:D:")) != -1) {
-		switch (opt) {
-		case 's': random_state = strtoull(optarg, NULL, 0) * 2 + 1; break;
-		case 't': seconds = strtoul(optarg, NULL, 0); break;
-		case 'n': every = strtoul(optarg, NULL, 0); break;
-		case 'd': deep_every = strtoul(optarg, NULL, 0); break;
-		case 'c': command = optarg; break;
-		case 'D': deep_command = optarg; break;
-		default: return 2;
-		}
-	}
-	if (!command || !every || !deep_every || argc - optind < 2 ||
-	    argc - optind > MAX_DISKS) {
-		fprintf(stderr, "usage: replay [-s SEED] [-t SECONDS] [-n EVERY] [-d DEEP] -c COMMAND [-D COMMAND] LOG FILE...\n");
-		return 2;
-	}
+	options(argc, argv);
 	log = map(argv[optind], PROT_READ, &size);
-	while (++optind < argc)
-		open_disk(argv[optind]);
+	for (i = optind + 1; i < argc; i++)
+		open_disk(argv[i]);
 	clock_gettime(CLOCK_MONOTONIC, &began);
 	replay(log, size);
 
