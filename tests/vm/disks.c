@@ -21,7 +21,8 @@
  *				AFTER more of them succeed, COUNT then fail
  *	heal			no more failures
  *	flip DISK SEED		inverts a bit in some block that is in use
- *	unflip			undoes the flips
+ *	save			remembers all disks as they are
+ *	restore			makes them what was saved, not recorded
  *
  * and reads there what happened: "failed N flipped OFFSET".  A block is in use
  * when it is not zero.
@@ -51,7 +52,6 @@
 #define MAX_CONNS 16
 #define MAX_LEN (64u << 20)
 #define MAX_PENDING 4096
-#define MAX_FLIPS 4096
 #define CONTROL_BYTES 65536
 #define BLOCK 4096
 /* How long nothing has to come before answers go out. */
@@ -72,6 +72,7 @@ enum { CMD_READ, CMD_WRITE, CMD_DISC, CMD_FLUSH, CMD_TRIM, CMD_ZEROES = 6 };
 
 struct disk {
 	unsigned char *bytes;
+	unsigned char *saved;
 	uint64_t size;
 	long long after[4];	/* by command: good ones before the bad ones */
 	long long count[4];
@@ -91,20 +92,12 @@ struct answer {
 	uint64_t covers;
 };
 
-struct flip {
-	int disk;
-	uint64_t offset;
-	unsigned char mask;
-};
-
 static struct disk disks[MAX_DISKS];
 static int nr_disks;		/* the last one is the control disk */
 static struct conn conns[MAX_CONNS];
 static int nr_conns;
 static struct answer pending[MAX_PENDING];
 static int nr_pending;
-static struct flip flips[MAX_FLIPS];
-static int nr_flips;
 static uint64_t next_seq = 1;
 static uint64_t answered_seq;	/* all up to this one were answered */
 static uint64_t nr_failed;
@@ -235,36 +228,58 @@ static bool in_use(const unsigned char *block)
 	return block[0] || memcmp(block, block + 1, BLOCK - 1);
 }
 
-static void flip(int nr, uint64_t seed)
+static void flip(struct disk *d, uint64_t seed)
 {
-	struct disk *d = &disks[nr];
 	uint64_t blocks = d->size / BLOCK, i, at = mix(seed) % blocks;
 
 	for (i = 0; i < blocks; i++) {
 		uint64_t b = (at + i) % blocks;
-		struct flip *f = &flips[nr_flips];
 
 		if (!in_use(d->bytes + b * BLOCK))
 			continue;
-		if (nr_flips == MAX_FLIPS)
-			return;
-		f->disk = nr;
-		f->offset = b * BLOCK + mix(seed + 1) % BLOCK;
-		f->mask = 1 << (mix(seed + 2) % 8);
-		d->bytes[f->offset] ^= f->mask;
-		last_flip = f->offset;
-		nr_flips++;
+		last_flip = b * BLOCK + mix(seed + 1) % BLOCK;
+		d->bytes[last_flip] ^= 1 << (mix(seed + 2) % 8);
 		return;
 	}
 }
 
-static void unflip(void)
+static void copy_disk(unsigned char *to, const unsigned char *from,
+		      uint64_t size)
 {
-	while (nr_flips) {
-		struct flip *f = &flips[--nr_flips];
+	uint64_t at;
 
-		disks[f->disk].bytes[f->offset] ^= f->mask;
+	/* what is equal stays as it is: unallocated, mostly */
+	for (at = 0; at < size; at += BLOCK)
+		if (memcmp(to + at, from + at, BLOCK))
+			memcpy(to + at, from + at, BLOCK);
+}
+
+static int save(void)
+{
+	int i;
+
+	for (i = 0; i < nr_disks - 1; i++) {
+		struct disk *d = &disks[i];
+
+		if (!d->saved)
+			d->saved = calloc(1, d->size);
+		if (!d->saved)
+			return ENOMEM;
+		copy_disk(d->saved, d->bytes, d->size);
 	}
+	return 0;
+}
+
+static int restore(void)
+{
+	int i;
+
+	for (i = 0; i < nr_disks - 1; i++) {
+		if (!disks[i].saved)
+			return EINVAL;
+		copy_disk(disks[i].bytes, disks[i].saved, disks[i].size);
+	}
+	return 0;
 }
 
 static void heal(void)
@@ -292,13 +307,13 @@ static int control(char *text)
 		heal();
 		return 0;
 	}
-	if (!strncmp(text, "unflip", 6)) {
-		unflip();
-		return 0;
-	}
+	if (!strncmp(text, "save", 4))
+		return save();
+	if (!strncmp(text, "restore", 7))
+		return restore();
 	if (sscanf(text, "flip %d %lld", &disk, &a) == 2 && disk >= 0 &&
 	    disk < nr_disks - 1) {
-		flip(disk, a);
+		flip(&disks[disk], a);
 		return 0;
 	}
 	if (sscanf(text, "fail %15s %d %lld %lld", kind, &disk, &a, &b) == 4 &&
@@ -344,7 +359,7 @@ static bool do_write(struct conn *c, uint64_t handle, uint64_t off,
 	if (!get(c->fd, data, len))
 		return false;
 	if (c->disk == nr_disks - 1) {
-		if (off == 0) {
+		if (off == 0 && len >= 512) {
 			data[511] = '\0';
 			err = control((char *)data);
 		}
