@@ -12,7 +12,7 @@
 #	run1 SCRIPT	the same, errors with the output
 #	pipe SCRIPT	as run1, input from the host
 #	tty SCRIPT	on the terminal /dev/hvc0
-#	load NAMES	modprobe all but the last, insmod the last, a path
+#	load		insmod scoutfs.ko
 #	quit		unmounts, unloads, ends the machine
 #
 # Answers: "ready", "exit STATUS", "note TEXT", "bad TEXT", "bye".
@@ -21,7 +21,7 @@ here=/run/scoutfs-vm
 bb=$here/busybox
 mkdir -p $here/bin
 $bb --install -s $here/bin
-export PATH=$here/bin HOME=/root
+export PATH=$here/bin
 cd /
 
 setup() {
@@ -37,7 +37,6 @@ setup() {
 	mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 	mount -t configfs configfs /sys/kernel/config 2>/dev/null
 	mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
-	modprobe -a fuse loop 2>/dev/null
 	mount -t fusectl fusectl /sys/fs/fuse/connections 2>/dev/null
 	ip link set lo up
 	hostname scoutfs-vm
@@ -112,15 +111,10 @@ terminal() { # channel
 	echo "exit $status" >&3
 }
 
-load() { # names of modules, the last one a path
-	local module
-
-	for module; do
-		case $module in
-		/*) insmod "$module" ;;
-		*) modprobe "$module" ;;
-		esac || { echo "bad module $module can not be loaded" >&3; return; }
-	done
+load() {
+	insmod $here/scoutfs.ko ||
+		echo "bad the module can not be loaded" >&3
+	echo "exit 0" >&3
 }
 
 # Processes that are neither the kernel's nor ours.
@@ -203,11 +197,7 @@ serve() { # channel
 	echo ready >&3
 	while read -r word arg <&3; do
 		case $word in
-		load)
-			# shellcheck disable=SC2046
-			load $(echo "$arg" | base64 -d)
-			echo "exit 0" >&3
-			;;
+		load) load ;;
 		run|run1|pipe|tty)
 			echo "$arg" | base64 -d >$here/script$1
 			if [ "$word" = tty ]; then

@@ -5,7 +5,7 @@
 # drivers that were packed, lays a tmpfs over the host's root, and goes on with
 # the agent there.
 
-/bin/busybox mkdir -p /proc /sys /dev /lower /top /root
+/bin/busybox mkdir -p /proc /sys /dev /lower /top /new
 /bin/busybox --install -s /bin
 export PATH=/bin
 
@@ -31,14 +31,14 @@ mount -t virtiofs -o ro hostroot /lower || die "no root of the host"
 mount -t tmpfs -o size=90%,mode=755 tmpfs /top
 mkdir /top/upper /top/work
 mount -t overlay -o lowerdir=/lower,upperdir=/top/upper,workdir=/top/work \
-	overlay /root || die "no overlay over the root of the host"
+	overlay /new || die "no overlay over the root of the host"
 
-mount -t tmpfs -o mode=1777,size=90% tmpfs /root/tmp
-mount -t tmpfs -o mode=755 tmpfs /root/run
-mkdir -p /root/run/scoutfs-vm /root/run/lock /root/run/shm
-cp /bin/busybox /agent.sh /root/run/scoutfs-vm/
+mount -t tmpfs -o mode=755 tmpfs /new/run
+mkdir -p /new/run/scoutfs-vm /new/run/lock /new/run/shm
+cp /bin/busybox /agent.sh /new/run/scoutfs-vm/
+[ ! -e /modules/scoutfs ] || mv /modules/scoutfs /new/run/scoutfs-vm/scoutfs.ko
 for dir in proc sys dev; do
-	mkdir -p /root/$dir
-	mount --move /$dir /root/$dir
+	mkdir -p /new/$dir
+	mount --move /$dir /new/$dir
 done
-exec switch_root /root /run/scoutfs-vm/busybox sh /run/scoutfs-vm/agent.sh
+exec switch_root /new /run/scoutfs-vm/busybox sh /run/scoutfs-vm/agent.sh

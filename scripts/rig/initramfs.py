@@ -9,8 +9,10 @@ import struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# What is needed before /lib/modules of the host can be seen.
-DRIVERS = ("virtio_pci", "virtio_console", "virtio_blk", "virtiofs", "overlay")
+# What is needed before /lib/modules of the host can be seen, and what most
+# commands want: insmod from here is faster than modprobe from there.
+DRIVERS = ("virtio_pci", "virtio_console", "virtio_blk", "virtiofs", "overlay",
+           "fuse", "loop")
 
 
 class Trouble(Exception):
@@ -56,7 +58,7 @@ class Modules:
             if not path:
                 continue
             # modules.dep names the nearest first
-            for each in reversed(self.deps[path] + []):
+            for each in reversed(self.deps[path]):
                 if each not in order:
                     order.append(each)
             if path not in order:
@@ -105,8 +107,18 @@ def busybox():
     raise Trouble("there is no static busybox: scripts/install-deps vm")
 
 
-def write(f, version):
-    """Writes the initramfs for a kernel to a binary file."""
+def depends(data):
+    """Names of the modules that a module says it needs."""
+    at = data.find(b"\0depends=")
+    if at < 0:
+        return []
+    text = data[at + 9:data.index(b"\0", at + 9)].decode()
+    return [name for name in text.split(",") if name]
+
+
+def write(f, version, module=None):
+    """Writes the initramfs for a kernel to a binary file; the module is loaded
+    on request, what it depends on at once."""
     modules = Modules(version)
     cpio = Cpio(f)
     for name in ("bin", "modules"):
@@ -116,20 +128,15 @@ def write(f, version):
         with open(os.path.join(HERE, script + ".sh"), "rb") as src:
             cpio.file("init" if script == "init" else "agent.sh", src.read())
     order = []
-    for path in modules.with_deps(DRIVERS):
+    names = list(DRIVERS)
+    if module:
+        with open(module, "rb") as src:
+            data = src.read()
+        cpio.file("modules/scoutfs", data)
+        names += depends(data)
+    for path in modules.with_deps(names):
         name = modules.name(path) + ".ko"
         cpio.file("modules/" + name, modules.content(path))
         order.append(name)
     cpio.file("modules/order", ("\n".join(order) + "\n").encode())
     cpio.end()
-
-
-def module_depends(path):
-    """Names of the modules that a module file says it needs."""
-    with open(path, "rb") as f:
-        data = f.read()
-    at = data.find(b"\0depends=")
-    if at < 0:
-        return []
-    text = data[at + 9:data.index(b"\0", at + 9)].decode()
-    return [name for name in text.split(",") if name]

@@ -67,7 +67,7 @@ class Channel:
 class Machine:
     def __init__(self, image, log, cpus=2, memory=1024, disks=(), kvm=False,
                  channels=1, tty=False, icount=False, root="/",
-                 cache="auto", append=()):
+                 cache="always", append=(), module=None):
         self.image = image
         self.version = initramfs.kernel_version(image)
         self.dir = tempfile.mkdtemp(prefix="scoutfs-vm.", dir="/tmp")
@@ -89,6 +89,7 @@ class Machine:
         self.answers = []       # (channel, line)
         self.quiet_since = time.monotonic()
         self.root = root
+        self.module = module
 
     # ---- starting -----------------------------------------------------------
 
@@ -163,6 +164,8 @@ class Machine:
                 (nr, nr)]
 
     def _start_virtiofsd(self):
+        # cache=always: a machine may not see what changes here after it has
+        # looked; every open asking anew makes a program start in a second.
         path = os.path.join(self.dir, "fs")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
@@ -181,7 +184,7 @@ class Machine:
 
     def start(self):
         with open(os.path.join(self.dir, "initramfs"), "wb") as f:
-            initramfs.write(f, self.version)
+            initramfs.write(f, self.version, self.module)
         args = self._arguments()
         if self.root:
             args += self._start_virtiofsd()
@@ -203,6 +206,10 @@ class Machine:
 
     # ---- talking ------------------------------------------------------------
 
+    def _done_with(self, sock):
+        if sock in self.sel.get_map():
+            self.sel.unregister(sock)
+
     @staticmethod
     def _read(sock):
         """b"" at the end, None when there is nothing."""
@@ -218,7 +225,7 @@ class Machine:
     def _console(self, sock):
         data = self._read(sock)
         if data == b"":
-            self.sel.unregister(sock)
+            self._done_with(sock)
         elif data:
             self.quiet_since = time.monotonic()
             self.log.write(data)
@@ -226,12 +233,12 @@ class Machine:
 
     def _ignore(self, sock):
         if not self._read(sock):
-            self.sel.unregister(sock)
+            self._done_with(sock)
 
     def _control(self, ch):
         data = self._read(ch.ctl)
         if data == b"":
-            self.sel.unregister(ch.ctl)
+            self._done_with(ch.ctl)
             return
         ch.text += data or b""
         *lines, ch.text = ch.text.split(b"\n")
@@ -247,7 +254,7 @@ class Machine:
         def ready(s):
             data = self._read(s)
             if data == b"":
-                self.sel.unregister(s)
+                self._done_with(s)
             elif data:
                 write(data)
             return data
