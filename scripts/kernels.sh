@@ -19,3 +19,15 @@ kernel_headers() {
 		"/usr/src/linux-headers-$(kernel_pattern "$1")(-cloud)?-amd64" \
 		2>/dev/null | sort -V | tail -n 1
 }
+
+# The newest installed image of a series that machines boot, or the debug
+# kernel if it has been built (scripts/debug-kernel); nothing if none.
+kernel_image() {
+	if [ "$1" = debug ]; then
+		[ ! -x scripts/debug-kernel ] || scripts/debug-kernel
+		return
+	fi
+	find /boot -maxdepth 1 -regextype posix-extended -regex \
+		"/boot/vmlinuz-$(kernel_pattern "$1")-cloud-amd64" \
+		2>/dev/null | sort -V | tail -n 1
+}
