@@ -58,8 +58,8 @@ sim_main := $(wildcard sim/main.c)
 sim_src := $(filter-out $(sim_main),$(wildcard sim/*.c sim/*/*.c))
 unit_src := $(wildcard tests/unit/*.c)
 host_test_src := $(wildcard tests/host/*.c)
-# what the shell tests under tests/fuse call
-fuse_test_src := $(wildcard tests/fuse/*.c)
+# what the shell tests under tests/mount and tests/fuse call
+mount_test_src := $(wildcard tests/mount/*.c)
 fuzz_src := $(wildcard fuzz/*.c)
 fuzz_lib_src := $(wildcard fuzz/lib/*.c)
 man_src := $(wildcard man/*.5 man/*.7 man/*.8)
@@ -85,20 +85,20 @@ programs += $(if $(mount_src),$(B)/mount.scoutfs)
 programs += $(if $(sim_main),$(B)/sim)
 unit_tests := $(unit_src:%.c=$(B)/%)
 host_tests := $(host_test_src:%.c=$(B)/%)
-fuse_tests := $(fuse_test_src:%.c=$(B)/%)
+mount_tests := $(mount_test_src:%.c=$(B)/%)
 fuzzers := $(fuzz_src:%.c=$(B)/%)
 
 # rules.mk files add sources, TAP programs that are run with several seeds or
 # once, and other programs that tests need.
 seeded_tests = $(unit_tests)
 plain_tests = $(host_tests)
-extra_tests = $(fuse_tests)
+extra_tests = $(mount_tests)
 
 .PHONY: all
 all: products
 
 all_src := $(core_src) $(host_src) $(tools_src) $(fuse_src) $(mount_src) \
-	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(fuse_test_src)
+	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(mount_test_src)
 
 flags_file := $(B)/.flags
 
@@ -110,7 +110,7 @@ $(B)/host/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/fuse/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tools/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tests/host/%.o: WORLD = $(LIBC_CFLAGS) -Itests
-$(B)/tests/fuse/%.o: WORLD = $(LIBC_CFLAGS) -Itests
+$(B)/tests/mount/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 
 -include $(wildcard */rules.mk tests/*/rules.mk)
 
@@ -187,7 +187,7 @@ $(host_tests): $(B)/%: $(B)/%.o $(host_lib) $(thread_libs)
 	$(call say,LINK,$@)
 	$(link) $(HOST_LIBS)
 
-$(fuse_tests): $(B)/%: $(B)/%.o
+$(mount_tests): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(link)
 
@@ -214,7 +214,7 @@ tsan:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/tsan OPT="-O1 -g" \
 		SAN="$(TSAN)" STRICT=1 $(patsubst $(B)/%,$(B)/tsan/%, \
 		$(filter-out $(B)/sim,$(programs)) $(host_tests) \
-		$(fuse_tests) $(conf)/thread)
+		$(mount_tests) $(conf)/thread)
 # libFuzzer comes with clang
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/libfuzzer CC=clang \

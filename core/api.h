@@ -91,6 +91,11 @@ struct sfs_mount_opts {
 	__u32 orphan_scan_delay_ms;	/* 100..60000, default 10000 */
 };
 void sfs_mount_opts_default(struct sfs_mount_opts *opts);
+/*
+ * Of a mount that runs: the new values hold from now on, timers that run are
+ * started again with them.  One caller at a time.
+ */
+void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
 int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
@@ -100,10 +105,34 @@ int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
  */
 int sfs_unmount(struct sfs_fs *fs);
 
+/*
+ * Before an unmount that must not take long: publishes what is left, and
+ * declares the mount down when that has not succeeded after @patience_ms.  All
+ * that wait for a publish or for room get EIO then, and so do all operations
+ * from then on.  Nothing ends what a device has not completed.
+ */
+int sfs_abort(struct sfs_fs *fs, __u32 patience_ms);
+
 __u64 sfs_fsid(struct sfs_fs *fs);
 __u64 sfs_rid(struct sfs_fs *fs);	/* never 0 nor ~0 */
 
+/*
+ * Clean blocks of metadata in the cache of a mount, of a server: bytes, and
+ * giving back about so many; returns what was freed.  For a host that is short
+ * of memory: may be called from within any allocation, also one of the core.
+ * Takes nothing but spinlocks under which nothing is allocated, waits for no
+ * I/O and calls only sfs_port_buf_free().  Not once sfs_unmount() or
+ * sfs_server_stop() has been called.
+ */
+__u64 sfs_mount_cache_bytes(struct sfs_fs *fs);
+__u64 sfs_mount_cache_shrink(struct sfs_fs *fs, __u64 bytes);
+__u64 sfs_server_cache_bytes(struct sfs_server *srv);
+__u64 sfs_server_cache_shrink(struct sfs_server *srv, __u64 bytes);
+
 /* ---- attributes -------------------------------------------------------- */
+
+#define SFS_ROOT_INO 1
+#define SFS_MAX_FILE_SIZE 0x7fffffffffffffffULL
 
 struct sfs_time {
 	__s64 sec;
@@ -287,9 +316,9 @@ int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 
 /*
  * An inode in use is not deleted when its last name goes.  Counted.  open is
- * -ENOENT when the inode is gone already.
+ * -ENOENT when the inode is gone already; @ret_attr may be NULL.
  */
-int sfs_inode_open(struct sfs_fs *fs, __u64 ino);
+int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
 void sfs_inode_close(struct sfs_fs *fs, __u64 ino);
 
 /*
@@ -397,6 +426,13 @@ int sfs_walk_inodes(struct sfs_fs *fs, int index,
 int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
 		 char *buf, __u32 size, __u64 *ret_dir_ino,
 		 __u64 *ret_dir_pos);
+
+/*
+ * The first name that @ino has in the directory @dir, at most SFS_NAME_MAX
+ * bytes in @buf, not terminated.  Returns its length; -ENOENT: it has none
+ * there.
+ */
+int sfs_name_in_dir(struct sfs_fs *fs, __u64 ino, __u64 dir, char *buf);
 
 struct sfs_statfs {
 	__u64 fsid;

@@ -87,7 +87,7 @@ int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
 	struct sfs_handle *h;
 	int ret;
 
-	ret = sfs_inode_open(fs, ino);
+	ret = sfs_inode_open(fs, ino, NULL);
 	if (ret < 0)
 		return ret;
 	pthread_mutex_lock(&hs->lock);

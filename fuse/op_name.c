@@ -287,7 +287,7 @@ static int try_remove(struct sfs_req *req, struct sfs_caller *c, bool is_dir)
 	ret = sfs_lookup(fs, &c->cred, dir, name, len, &attr);
 	if (ret < 0)
 		return ret;
-	ret = sfs_inode_open(fs, attr.ino);
+	ret = sfs_inode_open(fs, attr.ino, NULL);
 	if (ret < 0)
 		return ret == -ENOENT ? -ESTALE : ret;
 	sfs_ilock_excl(fs, &il, dir, attr.ino, 0, 0);
@@ -379,7 +379,7 @@ static int try_rename(struct move *m)
 		return ret;
 
 	if (new.ino) {
-		ret = sfs_inode_open(fs, new.ino);
+		ret = sfs_inode_open(fs, new.ino, NULL);
 		if (ret < 0)
 			return ret == -ENOENT ? -ESTALE : ret;
 	}

@@ -1,57 +1,89 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The owner block: one that is said to be intact has texts that end within it,
- * and one changed bit of it is noticed.
+ * is written again as it was, and one changed bit of it is noticed.
  *
  * Input: the beginning of a block; the rest is zeroes.  As read, then with the
  * magic and checksum made right, so that what lies behind them is reached.
- *
- * This one belongs to the libc world, as what it tests.
  */
-#include <endian.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "lib/fuzz.h"
 
-#include "host/owner_block.h"
+#include <asm/byteorder.h>
+#include <linux/bug.h>
+#include <linux/crc32c.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "owner.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#define MAGIC "sfsowner"
+#define CRC_AT 8
 
-static void check(int ok)
+static void use(u8 *block, size_t bit)
 {
-	if (!ok)
-		abort();
-}
+	struct sfs_owner_info info;
 
-static void use(struct owner_block *ob, size_t bit)
-{
-	uint8_t *bytes = (uint8_t *)ob;
-
-	if (!sfs_owner_block_intact(ob))
+	if (sfs_owner_block_decode(block, &info) < 0)
 		return;
-	check(strlen(ob->boot_id) < sizeof(ob->boot_id));
-	check(strlen(ob->host_name) < sizeof(ob->host_name));
-	bytes[bit / 8] ^= 1 << bit % 8;
-	check(!sfs_owner_block_intact(ob));
-	bytes[bit / 8] ^= 1 << bit % 8;
+	BUG_ON(strnlen(info.boot_id, sizeof(info.boot_id)) ==
+	       sizeof(info.boot_id));
+	BUG_ON(strnlen(info.host_name, sizeof(info.host_name)) ==
+	       sizeof(info.host_name));
+	BUG_ON(!sfs_owner_block_is(block, info.nonce));
+	BUG_ON(sfs_owner_block_is(block, info.nonce + 1));
+	BUG_ON(sfs_owner_block_watched(block, block) != SFS_OWNER_WATCH);
+	BUG_ON(sfs_owner_block_judge(block, info.fsid + !(info.fsid + 1) + 1,
+				     "") != SFS_OWNER_TAKE);
+	block[bit / 8] ^= 1 << bit % 8;
+	BUG_ON(sfs_owner_block_decode(block, &info) == 0);
+	block[bit / 8] ^= 1 << bit % 8;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+static void seal(u8 *block)
 {
-	struct owner_block *ob;
+	__le32 crc = 0;
+
+	memcpy(block, MAGIC, sizeof(MAGIC) - 1);
+	memcpy(block + CRC_AT, &crc, sizeof(crc));
+	crc = cpu_to_le32(~crc32c(~0U, block, SFS_OWNER_BYTES));
+	memcpy(block + CRC_AT, &crc, sizeof(crc));
+}
+
+/* What is understood survives being written and read again. */
+static void again(const u8 *block, u8 *copy)
+{
+	struct sfs_owner_info info;
+	struct sfs_owner_info back;
+
+	memset(&info, 0, sizeof(info));
+	memset(&back, 0, sizeof(back));
+	if (sfs_owner_block_decode(block, &info) < 0)
+		return;
+	sfs_owner_block_encode(&info, copy);
+	BUG_ON(sfs_owner_block_decode(copy, &back) < 0);
+	BUG_ON(memcmp(&info, &back, sizeof(info)));
+}
+
+static void one(struct sfs_host *host, const u8 *data, size_t len)
+{
+	u8 *block;
 	size_t bit;
 
-	if (len > sizeof(*ob))
-		return 0;
-	ob = calloc(1, sizeof(*ob));
-	check(ob != NULL);
+	if (len > SFS_OWNER_BYTES)
+		return;
+	block = kzalloc(2 * SFS_OWNER_BYTES, GFP_KERNEL);
+	BUG_ON(!block);
 	if (len)
-		memcpy(ob, data, len);
-	bit = (len * 31 + (len ? data[len - 1] : 0)) % (8 * sizeof(*ob));
-	use(ob, bit);
-	ob->magic = htole64(OWNER_MAGIC);
-	ob->crc = htole32(sfs_owner_block_crc(ob));
-	use(ob, bit);
-	free(ob);
-	return 0;
+		memcpy(block, data, len);
+	bit = (len * 31 + (len ? data[len - 1] : 0)) % (8 * SFS_OWNER_BYTES);
+	use(block, bit);
+	seal(block);
+	use(block, bit);
+	again(block, block + SFS_OWNER_BYTES);
+	kfree(block);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
+{
+	return fuzz_run(one, data, len);
 }

@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mount options: one table says what there is, which values they may have and
- * what they are without being given.
- *
- * Options that older setups carry in their fstab are all known and checked,
- * also those that have no effect in this release because what they tune is
- * not there (they say so in the table).
+ * Mount options: reading a list of them, showing them.  What there is says
+ * core/options.h; here comes what mount(8) hands to every kind of filesystem.
  */
 #include "host/host.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 
-enum option_flags {
-	OPT_ONCE = 1,		/* given twice is an error */
-	OPT_SWITCH = 2,		/* without a value: 1; with "no" before it: 0 */
-	OPT_PATH = 4,
-	OPT_INERT = 8,		/* no effect in this release */
-	OPT_NEWLINE = 16,	/* shown with one */
-	OPT_HIDDEN = 32,	/* no file in the status directory */
-};
+#include "options.h"
 
 struct option {
 	const char *name;
@@ -35,29 +23,10 @@ struct option {
 	unsigned int flags;
 };
 
-#define OPT(name, def, min, max, flags) \
-	{ #name, offsetof(struct sfs_options, name), def, min, max, flags }
+#define OPTION(name, def, min, max, flags) \
+	{ #name, offsetof(struct sfs_options, name), def, min, max, flags },
 
-static const struct option options[] = {
-	OPT(metadev_path, 0, 0, 0, OPT_PATH),
-	/* there is no quorum yet: recorded, without effect */
-	OPT(quorum_slot_nr, -1, 0, 14, OPT_ONCE | OPT_NEWLINE | OPT_INERT),
-	/* POSIX ACLs are not there yet */
-	OPT(acl, 1, 0, 1, OPT_SWITCH | OPT_INERT),
-	OPT(data_prealloc_blocks, 2048, 1, (1LL << 52) - 1, 0),
-	OPT(data_prealloc_contig_only, 1, 0, 1, 0),
-	OPT(ino_alloc_per_lock, 1024, 1, 1024, 0),
-	/* one mount needs no cluster locks, leader or connections */
-	OPT(lock_idle_count, 10000, 32, 100000, OPT_INERT),
-	OPT(log_merge_wait_timeout_ms, 500, 100, 60000, OPT_INERT),
-	OPT(orphan_scan_delay_ms, 10000, 100, 60000, OPT_ONCE),
-	OPT(quorum_heartbeat_timeout_ms, 10000, 2000, 60000, OPT_INERT),
-	OPT(tcp_keepalive_timeout_ms, 24000, 3001, INT_MAX, OPT_INERT),
-	/* how long changes may stay unpublished without a sync */
-	OPT(commit_interval_ms, 5000, 100, 60000, 0),
-	/* mount although the owner block says that another host has it: unsafe */
-	OPT(force, 0, 0, 1, OPT_SWITCH | OPT_HIDDEN),
-};
+static const struct option options[] = { SFS_OPTIONS(OPTION) };
 
 #define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -114,16 +83,16 @@ void sfs_options_default(struct sfs_options *opts)
 
 	memset(opts, 0, sizeof(*opts));
 	for (i = 0; i < NR_OPTIONS; i++)
-		if (!(options[i].flags & OPT_PATH))
+		if (!(options[i].flags & SFS_OPT_PATH))
 			*field_of(opts, &options[i]) = options[i].def;
 }
 
 static int bad_value(const struct option *o, const char *val)
 {
-	if (o->flags & OPT_SWITCH)
+	if (o->flags & SFS_OPT_SWITCH)
 		sfs_log(SFS_LOG_ERR, "mount option %s takes no value, not \"%s\"",
 			o->name, val);
-	else if (o->flags & OPT_PATH)
+	else if (o->flags & SFS_OPT_PATH)
 		sfs_log(SFS_LOG_ERR,
 			"mount option %s is \"%s\", but must be a path of at most %d bytes",
 			o->name, val, SFS_PATH_MAX - 1);
@@ -155,13 +124,13 @@ static int set_option(struct sfs_options *opts, size_t i, const char *val,
 	const struct option *o = &options[i];
 	int ret = 0;
 
-	if ((o->flags & OPT_ONCE) && (opts->seen & (1UL << i))) {
+	if ((o->flags & SFS_OPT_ONCE) && (opts->seen & (1UL << i))) {
 		sfs_log(SFS_LOG_ERR, "mount option %s is given twice", o->name);
 		return -EINVAL;
 	}
 	opts->seen |= 1UL << i;
 
-	if (o->flags & OPT_SWITCH) {
+	if (o->flags & SFS_OPT_SWITCH) {
 		if (val)
 			return bad_value(o, val);
 		*field_of(opts, o) = !negated;
@@ -169,7 +138,7 @@ static int set_option(struct sfs_options *opts, size_t i, const char *val,
 		sfs_log(SFS_LOG_ERR, "mount option %s needs a value: %s=...",
 			o->name, o->name);
 		return -EINVAL;
-	} else if (o->flags & OPT_PATH) {
+	} else if (o->flags & SFS_OPT_PATH) {
 		if (!val[0] || strlen(val) >= SFS_PATH_MAX)
 			return bad_value(o, val);
 		strcpy((char *)opts + o->field, val);
@@ -293,12 +262,12 @@ static int show_one(const struct sfs_options *opts, const struct option *o,
 	char text[96];
 	int ret;
 
-	if (o->flags & OPT_PATH) {
+	if (o->flags & SFS_OPT_PATH) {
 		ret = append(buf, size, pos, "metadev_path=");
 		return ret ? ret : append_escaped(buf, size, pos,
 						  opts->metadev_path);
 	}
-	if (o->flags & OPT_SWITCH)
+	if (o->flags & SFS_OPT_SWITCH)
 		snprintf(text, sizeof(text), "%s%s",
 			 *field_of(opts, o) ? "" : "no", o->name);
 	else
@@ -336,14 +305,14 @@ int sfs_options_each(const struct sfs_options *opts,
 
 	for (i = 0; i < NR_OPTIONS && ret == 0; i++) {
 		o = &options[i];
-		if (o->flags & OPT_HIDDEN)
+		if (o->flags & SFS_OPT_HIDDEN)
 			continue;
-		if (o->flags & OPT_PATH) {
+		if (o->flags & SFS_OPT_PATH) {
 			ret = fn(arg, o->name, opts->metadev_path);
 			continue;
 		}
 		snprintf(text, sizeof(text), "%lld%s", *field_of(opts, o),
-			 o->flags & OPT_NEWLINE ? "\n" : "");
+			 o->flags & SFS_OPT_NEWLINE ? "\n" : "");
 		ret = fn(arg, o->name, text);
 	}
 	return ret;

@@ -28,7 +28,6 @@
  */
 #include "host/host.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,11 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host/owner_block.h"
-
-#define INTERVAL_MS 2000
-#define POLL_MS 250
-#define SETTLE_MS 50
+#include "owner.h"
 
 /* I set at claim only, L(lock) */
 struct sfs_owner {
@@ -50,17 +45,11 @@ struct sfs_owner {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
-	struct owner_block *ours;	/* L what was written last */
-	struct owner_block *seen;	/* L what was read last */
+	struct sfs_owner_info ours;	/* L what was written last */
+	void *block;			/* L to write it from */
+	void *seen;			/* L what was read last */
 	bool stop;			/* L */
 };
-
-static bool is_alive_state(const struct owner_block *ob)
-{
-	__u32 state = le32toh(ob->state);
-
-	return state == OWNER_ACTIVE || state == OWNER_STOPPING;
-}
 
 /* ---- this machine, this process ----------------------------------------- */
 
@@ -115,48 +104,46 @@ static __u64 our_pid_ns(void)
 	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
 }
 
-static bool is_this_boot(const struct owner_block *ob)
-{
-	char boot_id[sizeof(ob->boot_id)];
-
-	read_boot_id(boot_id, sizeof(boot_id));
-	return boot_id[0] && !strcmp(boot_id, ob->boot_id);
-}
-
 /* For a block of this boot: is its process there, as far as we can see? */
-static bool process_lives(const struct owner_block *ob)
+static bool process_lives(const struct sfs_owner_info *info)
 {
-	__u64 start = le64toh(ob->start_time);
-
-	return le64toh(ob->pid_ns) == our_pid_ns() && start &&
-	       start_time_of(le32toh(ob->pid)) == start;
+	return info->pid_ns == our_pid_ns() && info->start_time &&
+	       start_time_of(info->pid) == info->start_time;
 }
 
 /* ---- reading and writing ------------------------------------------------ */
 
-static int read_block(struct sfs_host *host, struct owner_block *ob)
+static int read_block(struct sfs_host *host, void *block)
 {
-	return sfs_block_rw(host, SFS_DEV_META, OWNER_OFFSET, ob, sizeof(*ob),
-			    0);
+	return sfs_block_rw(host, SFS_DEV_META, SFS_OWNER_OFFSET, block,
+			    SFS_OWNER_BYTES, 0);
 }
 
 static int write_ours(struct sfs_owner *ow, __u32 state)
 {
-	struct owner_block *ob = ow->ours;
-
-	ob->state = htole32(state);
-	ob->counter = htole64(le64toh(ob->counter) + 1);
-	ob->crc = htole32(sfs_owner_block_crc(ob));
-	return sfs_block_rw(ow->host, SFS_DEV_META, OWNER_OFFSET, ob,
-			    sizeof(*ob), SFS_IO_WRITE | SFS_IO_FUA);
+	ow->ours.state = state;
+	ow->ours.counter++;
+	sfs_owner_block_encode(&ow->ours, ow->block);
+	return sfs_block_rw(ow->host, SFS_DEV_META, SFS_OWNER_OFFSET,
+			    ow->block, SFS_OWNER_BYTES,
+			    SFS_IO_WRITE | SFS_IO_FUA);
 }
 
-static void say_owned(struct sfs_host *host, const struct owner_block *ob)
+/* For messages; @info holds the name. */
+static const char *host_of(const void *block, struct sfs_owner_info *info)
 {
+	if (sfs_owner_block_decode(block, info) < 0)
+		return "(unknown)";
+	return info->host_name;
+}
+
+static void say_owned(struct sfs_host *host, const void *block)
+{
+	struct sfs_owner_info info;
+
 	sfs_log(SFS_LOG_ERR,
 		"%s: in use by scoutfs on host %s; unmount it there first",
-		host->dev[SFS_DEV_META].path,
-		sfs_owner_block_intact(ob) ? ob->host_name : "(unknown)");
+		host->dev[SFS_DEV_META].path, host_of(block, &info));
 }
 
 static void sleep_ms(unsigned int ms)
@@ -170,40 +157,52 @@ static void sleep_ms(unsigned int ms)
 		;
 }
 
-/* 0 when the block did not change for three intervals. */
-static int watch(struct sfs_host *host, struct owner_block *ob,
-		 struct owner_block *again)
+/* TAKE when the block did not change for long enough; @again is scratch. */
+static int watch(struct sfs_host *host, const void *block, void *again)
 {
+	enum sfs_owner_verdict verdict;
+	struct sfs_owner_info info;
 	unsigned int ms;
 	int ret;
 
 	sfs_log(SFS_LOG_WARN,
 		"%s: was not released by host %s; watching for %d seconds whether it is alive",
-		host->dev[SFS_DEV_META].path,
-		sfs_owner_block_intact(ob) ? ob->host_name : "(unknown)",
-		3 * INTERVAL_MS / 1000);
-	for (ms = 0; ms < 3 * INTERVAL_MS; ms += POLL_MS) {
-		sleep_ms(POLL_MS);
+		host->dev[SFS_DEV_META].path, host_of(block, &info),
+		SFS_OWNER_WATCH_MS / 1000);
+	for (ms = 0; ms < SFS_OWNER_WATCH_MS; ms += SFS_OWNER_POLL_MS) {
+		sleep_ms(SFS_OWNER_POLL_MS);
 		ret = read_block(host, again);
 		if (ret < 0)
 			return ret;
-		if (!memcmp(ob, again, sizeof(*ob)))
-			continue;
-		if (sfs_owner_block_intact(again) && !is_alive_state(again))
-			return 0;
-		say_owned(host, again);
-		return -EBUSY;
+		verdict = sfs_owner_block_watched(block, again);
+		if (verdict != SFS_OWNER_WATCH)
+			return verdict;
 	}
-	return 0;
+	return SFS_OWNER_TAKE;
 }
 
-/* 0 when the volume may be had; @ob and @again are scratch. */
-static int ask(struct sfs_host *host, struct owner_block *ob,
-	       struct owner_block *again)
+/*
+ * A claim of this boot.  Of one by the kernel all that is known is whether it
+ * stands still: where the locks of this machine meet, its mount has ended, but
+ * a loop device does not meet the image file below it.
+ */
+static enum sfs_owner_verdict judge_local(const void *block)
 {
+	struct sfs_owner_info info;
+
+	if (sfs_owner_block_decode(block, &info) < 0 || info.pid == 0)
+		return SFS_OWNER_WATCH;
+	return process_lives(&info) ? SFS_OWNER_BUSY : SFS_OWNER_TAKE;
+}
+
+/* 0 when the volume may be had; @block and @again are scratch. */
+static int ask(struct sfs_host *host, void *block, void *again)
+{
+	__u64 fsid = host->identified ? host->id[SFS_DEV_META].fsid : 0;
+	char boot_id[sizeof(((struct sfs_owner_info *)0)->boot_id)];
 	int ret;
 
-	ret = read_block(host, ob);
+	ret = read_block(host, block);
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "%s: cannot read the owner block: %s",
 			host->dev[SFS_DEV_META].path, strerror(-ret));
@@ -211,47 +210,46 @@ static int ask(struct sfs_host *host, struct owner_block *ob,
 	}
 	if (host->flags & SFS_HOST_FORCE)
 		return 0;
-	if (le64toh(ob->magic) != OWNER_MAGIC)
-		return 0;
-	if (sfs_owner_block_intact(ob)) {
-		if (host->identified &&
-		    le64toh(ob->fsid) != host->id[SFS_DEV_META].fsid)
-			return 0;
-		if (!is_alive_state(ob))
-			return 0;
-		if (is_this_boot(ob)) {
-			if (!process_lives(ob))
-				return 0;
-			say_owned(host, ob);
-			return -EBUSY;
-		}
+	memcpy(again, block, SFS_OWNER_BYTES);
+	read_boot_id(boot_id, sizeof(boot_id));
+	ret = sfs_owner_block_judge(block, fsid, boot_id);
+	if (ret == SFS_OWNER_LOCAL)
+		ret = judge_local(block);
+	if (ret == SFS_OWNER_WATCH)
+		ret = watch(host, block, again);
+	if (ret == SFS_OWNER_BUSY) {
+		say_owned(host, again);
+		return -EBUSY;
 	}
-	return watch(host, ob, again);
+	return ret < 0 ? ret : 0;
 }
 
 int sfs_owner_check(struct sfs_host *host)
 {
-	struct owner_block *two = sfs_port_buf_alloc(2 * SFS_BLOCK);
+	char *two = sfs_port_buf_alloc(2 * SFS_OWNER_BYTES);
 	int ret;
 
 	if (!two)
 		return -ENOMEM;
-	ret = ask(host, two, two + 1);
-	sfs_port_buf_free(two, 2 * SFS_BLOCK);
+	ret = ask(host, two, two + SFS_OWNER_BYTES);
+	sfs_port_buf_free(two, 2 * SFS_OWNER_BYTES);
 	return ret;
 }
 
 bool sfs_owner_clean(struct sfs_host *host)
 {
-	struct owner_block *ob = sfs_port_buf_alloc(SFS_BLOCK);
+	void *block = sfs_port_buf_alloc(SFS_OWNER_BYTES);
+	struct sfs_owner_info info;
 	bool clean = false;
+	int ret;
 
-	if (ob && read_block(host, ob) == 0)
-		clean = le64toh(ob->magic) != OWNER_MAGIC ||
-			(sfs_owner_block_intact(ob) &&
-			 (le32toh(ob->state) == OWNER_CLEAN ||
-			  le64toh(ob->fsid) != host->id[SFS_DEV_META].fsid));
-	sfs_port_buf_free(ob, SFS_BLOCK);
+	if (block && read_block(host, block) == 0) {
+		ret = sfs_owner_block_decode(block, &info);
+		clean = ret == -ENODATA ||
+			(ret == 0 && (info.state == SFS_OWNER_CLEAN ||
+				      info.fsid != host->id[SFS_DEV_META].fsid));
+	}
+	sfs_port_buf_free(block, SFS_OWNER_BYTES);
 	return clean;
 }
 
@@ -259,9 +257,9 @@ bool sfs_owner_clean(struct sfs_host *host)
 int sfs_owner_who(const struct sfs_host_dev *dev, char *buf, size_t size,
 		  bool *ret_stopping)
 {
-	struct owner_block ob;
+	__u64 block[SFS_OWNER_BYTES / sizeof(__u64)];
+	struct sfs_owner_info info;
 	int fd, ret = -ENODATA;
-	__u32 state;
 
 	if (!dev->path)
 		return -ENODATA;
@@ -269,12 +267,13 @@ int sfs_owner_who(const struct sfs_host_dev *dev, char *buf, size_t size,
 	if (fd < 0)
 		return -ENODATA;
 	/* the owner writes with O_DIRECT, so what is cached may be old */
-	posix_fadvise(fd, OWNER_OFFSET, sizeof(ob), POSIX_FADV_DONTNEED);
-	if (pread(fd, &ob, sizeof(ob), OWNER_OFFSET) == sizeof(ob) &&
-	    sfs_owner_block_intact(&ob)) {
-		state = le32toh(ob.state);
-		snprintf(buf, size, "%s", ob.host_name);
-		*ret_stopping = state != OWNER_ACTIVE;
+	posix_fadvise(fd, SFS_OWNER_OFFSET, sizeof(block),
+		      POSIX_FADV_DONTNEED);
+	if (pread(fd, block, sizeof(block), SFS_OWNER_OFFSET) ==
+		    sizeof(block) &&
+	    sfs_owner_block_decode(block, &info) == 0) {
+		snprintf(buf, size, "%s", info.host_name);
+		*ret_stopping = info.state != SFS_OWNER_ACTIVE;
 		ret = 0;
 	}
 	close(fd);
@@ -296,7 +295,7 @@ static void lost(struct sfs_owner *ow, const char *why)
 
 static bool still_ours(struct sfs_owner *ow)
 {
-	return sfs_owner_block_intact(ow->seen) && ow->seen->nonce == ow->ours->nonce;
+	return sfs_owner_block_is(ow->seen, ow->ours.nonce);
 }
 
 /*
@@ -306,6 +305,7 @@ static bool still_ours(struct sfs_owner *ow)
 static void *owner_main(void *arg)
 {
 	struct sfs_owner *ow = arg;
+	struct sfs_owner_info info;
 	struct timespec ts;
 	__u64 now, renewed = sfs_port_boot_ns(ow->host);
 	int ret;
@@ -313,44 +313,43 @@ static void *owner_main(void *arg)
 	pthread_mutex_lock(&ow->lock);
 	while (!ow->stop) {
 		clock_gettime(CLOCK_MONOTONIC, &ts);
-		ts.tv_sec += INTERVAL_MS / 1000;
+		ts.tv_sec += SFS_OWNER_INTERVAL_MS / 1000;
 		pthread_cond_timedwait(&ow->wake, &ow->lock, &ts);
 		if (ow->stop)
 			break;
 		ret = read_block(ow->host, ow->seen);
 		if (ret == 0 && !still_ours(ow))
-			lost(ow, sfs_owner_block_intact(ow->seen) ? ow->seen->host_name :
-				 "the owner block is damaged");
+			lost(ow, sfs_owner_block_decode(ow->seen, &info) == 0 ?
+				 info.host_name : "the owner block is damaged");
 		if (ret == 0)
-			ret = write_ours(ow, le32toh(ow->ours->state));
+			ret = write_ours(ow, ow->ours.state);
 		now = sfs_port_boot_ns(ow->host);
 		if (ret == 0)
 			renewed = now;
-		else if (now - renewed > 2ULL * INTERVAL_MS * 1000000)
+		else if (now - renewed > SFS_OWNER_LOST_MS * 1000000ULL)
 			lost(ow, "its block can not be renewed");
 	}
 	pthread_mutex_unlock(&ow->lock);
 	return NULL;
 }
 
-static void init_ours(struct sfs_host *host, struct owner_block *ob)
+static void init_ours(struct sfs_host *host, struct sfs_owner_info *info)
 {
-	memset(ob, 0, sizeof(*ob));
-	ob->magic = htole64(OWNER_MAGIC);
-	ob->fsid = htole64(host->id[SFS_DEV_META].fsid);
-	sfs_port_random(host, &ob->nonce, sizeof(ob->nonce));
-	ob->pid = htole32(getpid());
-	ob->start_time = htole64(start_time_of(getpid()));
-	ob->pid_ns = htole64(our_pid_ns());
-	read_boot_id(ob->boot_id, sizeof(ob->boot_id));
-	if (gethostname(ob->host_name, sizeof(ob->host_name) - 1) < 0)
-		strcpy(ob->host_name, "(unknown)");
+	memset(info, 0, sizeof(*info));
+	info->fsid = host->id[SFS_DEV_META].fsid;
+	sfs_port_random(host, &info->nonce, sizeof(info->nonce));
+	info->pid = getpid();
+	info->start_time = start_time_of(getpid());
+	info->pid_ns = our_pid_ns();
+	read_boot_id(info->boot_id, sizeof(info->boot_id));
+	if (gethostname(info->host_name, sizeof(info->host_name) - 1) < 0)
+		strcpy(info->host_name, "(unknown)");
 }
 
 static void free_owner(struct sfs_owner *ow)
 {
-	sfs_port_buf_free(ow->ours, SFS_BLOCK);
-	sfs_port_buf_free(ow->seen, SFS_BLOCK);
+	sfs_port_buf_free(ow->block, SFS_OWNER_BYTES);
+	sfs_port_buf_free(ow->seen, SFS_OWNER_BYTES);
 	pthread_mutex_destroy(&ow->lock);
 	pthread_cond_destroy(&ow->wake);
 	free(ow);
@@ -369,13 +368,13 @@ static struct sfs_owner *new_owner(struct sfs_host *host)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&ow->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	ow->ours = sfs_port_buf_alloc(SFS_BLOCK);
-	ow->seen = sfs_port_buf_alloc(SFS_BLOCK);
-	if (!ow->ours || !ow->seen) {
+	ow->block = sfs_port_buf_alloc(SFS_OWNER_BYTES);
+	ow->seen = sfs_port_buf_alloc(SFS_OWNER_BYTES);
+	if (!ow->block || !ow->seen) {
 		free_owner(ow);
 		return NULL;
 	}
-	init_ours(host, ow->ours);
+	init_ours(host, &ow->ours);
 	return ow;
 }
 
@@ -385,9 +384,9 @@ static int write_claim(struct sfs_owner *ow)
 	struct sfs_host *host = ow->host;
 	int ret;
 
-	ret = write_ours(ow, OWNER_ACTIVE);
+	ret = write_ours(ow, SFS_OWNER_ACTIVE);
 	if (ret == 0) {
-		sleep_ms(SETTLE_MS);
+		sleep_ms(SFS_OWNER_SETTLE_MS);
 		ret = read_block(host, ow->seen);
 	}
 	if (ret < 0) {
@@ -432,7 +431,7 @@ void sfs_owner_set_rid(struct sfs_host *host, __u64 rid)
 	struct sfs_owner *ow = host->owner;
 
 	pthread_mutex_lock(&ow->lock);
-	ow->ours->rid = htole64(rid);
+	ow->ours.rid = rid;
 	pthread_mutex_unlock(&ow->lock);
 }
 
@@ -444,7 +443,7 @@ void sfs_owner_stopping(struct sfs_host *host)
 		return;
 	pthread_mutex_lock(&ow->lock);
 	/* an error here is noticed at the next renewal */
-	write_ours(ow, OWNER_STOPPING);
+	write_ours(ow, SFS_OWNER_STOPPING);
 	pthread_mutex_unlock(&ow->lock);
 }
 
@@ -462,7 +461,7 @@ void sfs_owner_release(struct sfs_host *host, bool clean)
 
 	/* not over somebody else's block */
 	if (read_block(host, ow->seen) == 0 && still_ours(ow) &&
-	    write_ours(ow, clean ? OWNER_CLEAN : OWNER_FAILED) < 0)
+	    write_ours(ow, clean ? SFS_OWNER_CLEAN : SFS_OWNER_FAILED) < 0)
 		sfs_log(SFS_LOG_WARN, "%s: cannot write the owner block",
 			host->name);
 	host->owner = NULL;

@@ -32,9 +32,12 @@
  */
 
 #include <linux/fs.h>
+#include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/kobject.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "api.h"
 #include "compat.h"
@@ -57,6 +60,7 @@ struct sfs_options {
 	s64 tcp_keepalive_timeout_ms;
 	s64 commit_interval_ms;
 	s64 force;
+	unsigned long seen;		/* by place in the list: was given */
 };
 
 /* sb->s_fs_info */
@@ -64,9 +68,11 @@ struct sfs_sb {
 	struct super_block *sb;		/* I */
 	struct sfs_volume *vol;		/* I */
 	struct sfs_fs *fs;		/* I: the mount of the core */
-	struct sfs_options opts;	/* changed by remount and sysfs, with WRITE_ONCE */
+	struct sfs_options opts;	/* L(opts_lock); read anywhere, READ_ONCE */
+	struct mutex opts_lock;		/* who changes options: remount, sysfs */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
+	bool failed;			/* O(unmount): the last publish failed */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
 };
 
@@ -77,10 +83,11 @@ static inline struct sfs_sb *SFS_SB(struct super_block *sb)
 
 enum sfs_ki_flags {
 	SFS_KI_STALE,		/* the core has newer attributes, see sfs_ki_refresh() */
+	SFS_KI_STALE_STAT,	/* the same, but mode and owner are as they were */
 	SFS_KI_OPENED,		/* sfs_inode_open() succeeded for it */
 };
 
-/* One VFS inode per inode number of a mount. */
+/* One VFS inode per inode number of a mount; allocated with 0s and a lock. */
 struct sfs_ki {
 	struct inode vfs;
 	unsigned long flags;		/* enum sfs_ki_flags, atomic bit operations */
@@ -141,12 +148,21 @@ static inline void sfs_ki_stale(struct inode *inode)
 {
 	set_bit(SFS_KI_STALE, &SFS_KI(inode)->flags);
 }
+/*
+ * The same after a change of anything but mode, uid and gid (an entry came or
+ * went, blocks were allocated): permission to go through it needs no reading.
+ */
+static inline void sfs_ki_stale_stat(struct inode *inode)
+{
+	set_bit(SFS_KI_STALE_STAT, &SFS_KI(inode)->flags);
+}
 /* Reads attributes again if the core has newer ones. */
 int sfs_ki_refresh(struct inode *inode);
 /*
- * Takes what the core says over into the VFS inode.  Of a regular file size,
- * mtime and ctime move only if @all: the caller has i_rwsem and knows that no
- * writeback is behind (a new inode, setattr).
+ * Takes what the core says over into the VFS inode.  Of a regular file size and
+ * mtime move only if @all, and otherwise ctime and atime only forward: with
+ * @all the caller has i_rwsem and knows that no writeback is behind (a new
+ * inode, a new size).  Takes ki->lock.
  */
 void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all);
 
@@ -163,6 +179,10 @@ extern const struct xattr_handler *const sfs_xattr_handlers[]; /* xattr.c */
 
 int sfs_getattr_vfs(struct mnt_idmap *idmap, const struct path *path,
 		    struct kstat *stat, u32 mask, unsigned int flags);
+int sfs_setattr_vfs(struct mnt_idmap *idmap, struct dentry *dentry,
+		    struct iattr *iattr);
+int sfs_permission_vfs(struct mnt_idmap *idmap, struct inode *inode, int mask);
+int sfs_update_time_vfs(struct inode *inode, SFS_UPDATE_TIME(time, flags));
 int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync);
 
 /* ---- aops.c ----------------------------------------------------------------- */
@@ -197,6 +217,15 @@ extern const struct fs_parameter_spec sfs_fs_parameters[];
 void sfs_options_default(struct sfs_options *opts);
 int sfs_options_parse(struct fs_context *fc, struct sfs_options *opts,
 		      struct fs_parameter *param);
+void sfs_options_free(struct sfs_options *opts);
+/* Warns of options that @opts was given and that @sbi has with other values. */
+void sfs_options_ignored(const struct sfs_sb *sbi,
+			 const struct sfs_options *opts);
+/*
+ * Remount: what was given takes effect, all of it or with an error none.
+ */
+int sfs_options_change(struct fs_context *fc, struct sfs_sb *sbi,
+		       const struct sfs_options *opts);
 int sfs_options_show(struct seq_file *seq, const struct sfs_options *opts);
 /* What of it the core wants to know. */
 void sfs_options_mount(const struct sfs_options *opts,

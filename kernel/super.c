@@ -1,58 +1,365 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The module: registers the filesystem with the VFS.
+ * The module, mounting and unmounting.
  *
- * The whole core is linked in, but nothing connects it with the VFS yet: a
- * mount answers EOPNOTSUPP and says which program can mount the volume.  Every
- * option is accepted before that, so that this is the answer whatever the
- * command line was.
+ * A volume that is mounted several times in one kernel has one superblock, as
+ * with a filesystem on a disk: the caches are shared and nothing has to be
+ * agreed on.  Which superblock serves a mount is decided in one place
+ * (same_super()); nothing else here relies on there being one a volume.
+ *
+ * Order of an unmount, each step after the one before has ended: files in
+ * sysfs; the VFS writes what is dirty and evicts its inodes, which closes them
+ * in the core; the core publishes and leaves; the volume loses a user, and with
+ * the last one its server stops and the devices are released.  The core leaves
+ * in put_super, under s_umount: a mount of the same volume that comes meanwhile
+ * waits for that, and so never reads what is about to be replaced.
+ *
+ * A read-only mount is one for the VFS: the core below it goes on deleting and
+ * publishing.
+ *
+ * A mount that is down (the core could not publish) answers EIO until it has
+ * been unmounted; what it had not published is gone, and the devices are not
+ * marked as cleanly released.
  */
+#include <linux/backing-dev.h>
+#include <linux/dcache.h>
 #include <linux/errno.h>
-#include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/init.h>
 #include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/statfs.h>
+#include <linux/workqueue.h>
 
-#include "compat.h"
+#include "fs.h"
 
-static int parse_param(struct fs_context *fc, struct fs_parameter *param)
+#define SCOUTFS_SUPER_MAGIC 0x554f4353
+#define BLOCK_BITS 12
+#define META_BLOCK 65536
+#define BYTES_PER_INODE 2048	/* as df -i has always counted them */
+
+/* How long umount -f waits for what is not published before it is given up. */
+#define FORCE_PATIENCE_MS 5000
+
+/* fc->fs_private */
+struct mount_ctx {
+	struct sfs_options opts;
+};
+
+/* ---- operations ---------------------------------------------------------- */
+
+static int sync_fs(struct super_block *sb, int wait)
 {
+	return wait ? sfs_sync(SFS_SB(sb)->fs) : 0;
+}
+
+static int statfs(struct dentry *dentry, struct kstatfs *buf)
+{
+	const u64 per_meta = META_BLOCK >> BLOCK_BITS;
+	struct sfs_sb *sbi = SFS_SB(dentry->d_sb);
+	u64 meta_free, data_free, meta_usable;
+	struct sfs_statfs st;
+	int ret;
+
+	ret = sfs_statfs(sbi->fs, &st);
+	if (ret < 0)
+		return ret;
+	meta_free = st.total_meta_blocks - st.used_meta_blocks;
+	data_free = st.total_data_blocks - st.used_data_blocks;
+	meta_usable = meta_free > st.reserved_meta_blocks ?
+		      meta_free - st.reserved_meta_blocks : 0;
+
+	buf->f_type = SCOUTFS_SUPER_MAGIC;
+	buf->f_bsize = 1 << BLOCK_BITS;
+	buf->f_frsize = 1 << BLOCK_BITS;
+	buf->f_namelen = SFS_NAME_MAX;
+	buf->f_fsid = u64_to_fsid(st.fsid);
+	buf->f_blocks = st.total_meta_blocks * per_meta + st.total_data_blocks;
+	buf->f_bfree = meta_free * per_meta + data_free;
+	buf->f_bavail = meta_usable * per_meta + data_free;
+	buf->f_files = st.total_meta_blocks * (META_BLOCK / BYTES_PER_INODE);
+	buf->f_ffree = meta_usable * (META_BLOCK / BYTES_PER_INODE);
 	return 0;
+}
+
+static int show_options(struct seq_file *seq, struct dentry *root)
+{
+	return sfs_options_show(seq, &SFS_SB(root->d_sb)->opts);
+}
+
+/* umount -f, before anything else of it. */
+static void umount_begin(struct super_block *sb)
+{
+	struct sfs_sb *sbi = SFS_SB(sb);
+
+	if (sfs_abort(sbi->fs, FORCE_PATIENCE_MS) < 0)
+		pr_warn("scoutfs %s: unmount was forced, what was not published is lost; run fsck.scoutfs when the devices work\n",
+			sbi->ident);
+}
+
+/* The core leaves the volume; inodes have gone. */
+static void leave(struct sfs_sb *sbi)
+{
+	if (sbi->ioend_wq)
+		destroy_workqueue(sbi->ioend_wq);
+	sbi->ioend_wq = NULL;
+	if (sbi->fs && sfs_unmount(sbi->fs) < 0)
+		sbi->failed = true;
+	sbi->fs = NULL;
+}
+
+static void put_super(struct super_block *sb)
+{
+	leave(SFS_SB(sb));
+}
+
+static const struct super_operations super_ops = {
+	.alloc_inode = sfs_alloc_inode,
+	.free_inode = sfs_free_inode,
+	.evict_inode = sfs_evict_inode,
+	.put_super = put_super,
+	.sync_fs = sync_fs,
+	.statfs = statfs,
+	.show_options = show_options,
+	.umount_begin = umount_begin,
+};
+
+/* ---- mounting ------------------------------------------------------------ */
+
+static void sbi_free(struct sfs_sb *sbi)
+{
+	if (!sbi)
+		return;
+	if (sbi->vol)
+		sfs_volume_put(sbi->vol, sbi->failed);
+	sfs_options_free(&sbi->opts);
+	mutex_destroy(&sbi->opts_lock);
+	kfree(sbi);
+}
+
+static int start_core(struct sfs_sb *sbi)
+{
+	struct sfs_mount_opts mopts;
+	int ret;
+
+	sfs_options_mount(&sbi->opts, &mopts);
+	ret = sfs_mount(&sbi->vol->host, sbi->vol->srv, &mopts, &sbi->fs);
+	if (ret < 0)
+		return ret;
+	sfs_volume_set_rid(sbi->vol, sfs_rid(sbi->fs));
+	snprintf(sbi->ident, sizeof(sbi->ident), "f.%06llx.r.%06llx",
+		 sfs_fsid(sbi->fs) >> 40, sfs_rid(sbi->fs) >> 40);
+	return 0;
+}
+
+static void fill_fields(struct super_block *sb)
+{
+	sb->s_magic = SCOUTFS_SUPER_MAGIC;
+	sb->s_blocksize = 1 << BLOCK_BITS;
+	sb->s_blocksize_bits = BLOCK_BITS;
+	sb->s_maxbytes = min_t(u64, SFS_MAX_FILE_SIZE, MAX_LFS_FILESIZE);
+	sb->s_time_gran = 1;
+	sb->s_time_min = S64_MIN;
+	sb->s_time_max = S64_MAX;
+	/* that a file has no privileges to drop may be remembered: no one else writes */
+	sb->s_flags |= SB_NOSEC;
+	sb->s_op = &super_ops;
+	sb->s_d_op = &sfs_dentry_ops;
+	sb->s_export_op = &sfs_export_ops;
+	sfs_set_xattr_handlers(sb, sfs_xattr_handlers);
+}
+
+/* What fails is undone by kill_sb(). */
+static int fill_super(struct super_block *sb)
+{
+	struct sfs_sb *sbi = SFS_SB(sb);
+	struct inode *root;
+	int ret;
+
+	fill_fields(sb);
+	ret = super_setup_bdi(sb);
+	if (ret < 0)
+		return ret;
+	sbi->ioend_wq = alloc_workqueue("scoutfs-ioend", WQ_MEM_RECLAIM, 0);
+	if (!sbi->ioend_wq)
+		return -ENOMEM;
+	ret = start_core(sbi);
+	if (ret < 0)
+		return ret;
+	root = sfs_iget(sb, SFS_ROOT_INO);
+	if (IS_ERR(root))
+		return PTR_ERR(root);
+	sb->s_root = d_make_root(root);
+	if (!sb->s_root)
+		return -ENOMEM;
+	return sfs_sysfs_add(sbi);
+}
+
+/* Does the superblock serve the mount that is being made? */
+static int same_super(struct super_block *sb, struct fs_context *fc)
+{
+	struct sfs_sb *mine = fc->s_fs_info;
+
+	return SFS_SB(sb)->vol == mine->vol;
+}
+
+static int share_super(struct super_block *sb, struct fs_context *fc)
+{
+	struct mount_ctx *ctx = fc->fs_private;
+
+	if ((fc->sb_flags ^ sb->s_flags) & SB_RDONLY) {
+		errorf(fc, "the volume is mounted already, and %s",
+		       sb_rdonly(sb) ? "read-only" : "for writing");
+		return -EBUSY;
+	}
+	sfs_options_ignored(SFS_SB(sb), &ctx->opts);
+	return 0;
+}
+
+static int open_volume(struct fs_context *fc)
+{
+	struct mount_ctx *ctx = fc->fs_private;
+	struct sfs_sb *sbi;
+
+	if (!fc->source || !*fc->source)
+		return invalf(fc, "the data device is missing: mount -t scoutfs -o metadev_path=METADATA-DEVICE DATA-DEVICE DIRECTORY");
+	if (!ctx->opts.metadev_path)
+		return invalf(fc, "option metadev_path is missing: -o metadev_path=METADATA-DEVICE");
+	sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
+	if (!sbi)
+		return -ENOMEM;
+	mutex_init(&sbi->opts_lock);
+	fc->s_fs_info = sbi;
+	sbi->opts = ctx->opts;
+	sbi->opts.metadev_path = kstrdup(ctx->opts.metadev_path, GFP_KERNEL);
+	if (!sbi->opts.metadev_path)
+		return -ENOMEM;
+	return sfs_volume_get(fc, fc->source, ctx->opts.metadev_path,
+			      ctx->opts.force, &sbi->vol);
 }
 
 static int get_tree(struct fs_context *fc)
 {
-	errorf(fc, "scoutfs: this module can not mount yet, use mount.scoutfs and scoutfs-fuse");
-	return -EOPNOTSUPP;
+	struct super_block *sb;
+	int ret;
+
+	ret = open_volume(fc);
+	if (ret < 0)
+		return ret;
+	sb = sget_fc(fc, same_super, set_anon_super_fc);
+	if (IS_ERR(sb))
+		return PTR_ERR(sb);
+	if (sb->s_root) {
+		ret = share_super(sb, fc);
+	} else {
+		SFS_SB(sb)->sb = sb;
+		ret = fill_super(sb);
+		if (ret == 0)
+			sb->s_flags |= SB_ACTIVE;
+	}
+	if (ret < 0) {
+		deactivate_locked_super(sb);
+		return ret;
+	}
+	fc->root = dget(sb->s_root);
+	return 0;
+}
+
+static int reconfigure(struct fs_context *fc)
+{
+	struct super_block *sb = fc->root->d_sb;
+	struct mount_ctx *ctx = fc->fs_private;
+	int ret;
+
+	ret = sync_filesystem(sb);
+	return ret ?: sfs_options_change(fc, SFS_SB(sb), &ctx->opts);
+}
+
+static int parse_param(struct fs_context *fc, struct fs_parameter *param)
+{
+	struct mount_ctx *ctx = fc->fs_private;
+
+	return sfs_options_parse(fc, &ctx->opts, param);
+}
+
+static void free_fc(struct fs_context *fc)
+{
+	struct mount_ctx *ctx = fc->fs_private;
+
+	sbi_free(fc->s_fs_info);
+	sfs_options_free(&ctx->opts);
+	kfree(ctx);
 }
 
 static const struct fs_context_operations context_ops = {
 	.parse_param = parse_param,
 	.get_tree = get_tree,
+	.reconfigure = reconfigure,
+	.free = free_fc,
 };
 
 static int init_fs_context(struct fs_context *fc)
 {
+	struct mount_ctx *ctx;
+
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL);
+	if (!ctx)
+		return -ENOMEM;
+	sfs_options_default(&ctx->opts);
+	fc->fs_private = ctx;
 	fc->ops = &context_ops;
 	return 0;
+}
+
+static void kill_sb(struct super_block *sb)
+{
+	struct sfs_sb *sbi = SFS_SB(sb);
+
+	sfs_sysfs_remove(sbi);
+	kill_anon_super(sb);
+	/* of a mount that did not get as far as its root */
+	leave(sbi);
+	sbi_free(sbi);
 }
 
 static struct file_system_type fs_type = {
 	.owner = THIS_MODULE,
 	.name = "scoutfs",
+	.parameters = sfs_fs_parameters,
 	.init_fs_context = init_fs_context,
-	.kill_sb = kill_anon_super,
+	.kill_sb = kill_sb,
 };
+
+/* ---- the module ---------------------------------------------------------- */
 
 static int __init scoutfs_init(void)
 {
-	return register_filesystem(&fs_type);
+	int ret;
+
+	ret = sfs_inode_cache_init();
+	if (ret < 0)
+		return ret;
+	ret = sfs_sysfs_init();
+	if (ret < 0)
+		goto err_cache;
+	ret = register_filesystem(&fs_type);
+	if (ret < 0)
+		goto err_sysfs;
+	return 0;
+err_sysfs:
+	sfs_sysfs_exit();
+err_cache:
+	sfs_inode_cache_exit();
+	return ret;
 }
 
 static void __exit scoutfs_exit(void)
 {
 	unregister_filesystem(&fs_type);
+	sfs_sysfs_exit();
+	sfs_inode_cache_exit();
 }
 
 module_init(scoutfs_init);

@@ -20,14 +20,22 @@ kernel_headers() {
 		2>/dev/null | sort -V | tail -n 1
 }
 
-# The newest installed image of a series that machines boot, or the debug
-# kernel if it has been built (scripts/debug-kernel); nothing if none.
+# The image that machines boot: the one whose modules the installed headers
+# build, without headers the newest; of `debug` the kernel that
+# scripts/debug-kernel has built.  Nothing if there is none.
 kernel_image() {
+	local headers
+
 	if [ "$1" = debug ]; then
 		[ ! -x scripts/debug-kernel ] || scripts/debug-kernel
 		return
 	fi
+	headers=$(kernel_headers "$1")
+	if [ -n "$headers" ]; then
+		find "/boot/vmlinuz-${headers#/usr/src/linux-headers-}" 2>/dev/null
+		return
+	fi
 	find /boot -maxdepth 1 -regextype posix-extended -regex \
-		"/boot/vmlinuz-$(kernel_pattern "$1")-cloud-amd64" \
+		"/boot/vmlinuz-$(kernel_pattern "$1")(-cloud)?-amd64" \
 		2>/dev/null | sort -V | tail -n 1
 }

@@ -34,7 +34,8 @@
 #define NR_SHARDS 16
 #define NR_BUCKETS 1024
 #define EVICT_SCAN 16
-#define SHRINK_SCAN 65536
+#define SHRINK_SCAN 256
+#define SHRINK_ROUNDS 256
 
 enum block_state {
 	BLOCK_LOADING,
@@ -152,15 +153,18 @@ static void shard_evict(struct cache_shard *shard, u64 budget, u32 scan,
 	}
 }
 
-static void free_victims(struct list_head *victims)
+static u64 free_victims(struct list_head *victims)
 {
 	struct sfs_block *blk;
 	struct sfs_block *tmp;
+	u64 bytes = 0;
 
 	list_for_each_entry_safe(blk, tmp, victims, lru) {
 		list_del(&blk->lru);
+		bytes += blk->size;
 		block_free(blk);
 	}
+	return bytes;
 }
 
 void sfs_cache_destroy(struct sfs_cache *cache)
@@ -317,26 +321,34 @@ void sfs_cache_put(struct sfs_cache *cache, struct sfs_block *blk)
 		block_free(blk);
 }
 
-u64 sfs_cache_shrink(struct sfs_cache *cache, u64 bytes)
+/* In rounds, so that the lock is held for some microseconds at a time. */
+static u64 shard_shrink(struct cache_shard *shard, u64 share)
 {
-	struct cache_shard *shard;
 	LIST_HEAD(victims);
-	u64 freed = 0;
-	u64 before;
-	u64 share;
-	int i;
+	u64 target = 0;
+	bool done = false;
+	u32 round;
 
-	share = div_u64(bytes, NR_SHARDS) + 1;
-	for (i = 0; i < NR_SHARDS; i++) {
-		shard = &cache->shards[i];
+	for (round = 0; round < SHRINK_ROUNDS && !done; round++) {
 		spin_lock(&shard->lock);
-		before = shard->bytes;
-		shard_evict(shard, before > share ? before - share : 0,
-			    SHRINK_SCAN, &victims);
-		freed += before - shard->bytes;
+		if (round == 0 && shard->bytes > share)
+			target = shard->bytes - share;
+		shard_evict(shard, target, SHRINK_SCAN, &victims);
+		done = shard->bytes <= target || list_empty(&shard->lru);
 		spin_unlock(&shard->lock);
 	}
-	free_victims(&victims);
+	return free_victims(&victims);
+}
+
+/* The host may call this while it waits for memory: see api.h. */
+u64 sfs_cache_shrink(struct sfs_cache *cache, u64 bytes)
+{
+	u64 share = div_u64(bytes, NR_SHARDS) + 1;
+	u64 freed = 0;
+	int i;
+
+	for (i = 0; i < NR_SHARDS && freed < bytes; i++)
+		freed += shard_shrink(&cache->shards[i], share);
 	return freed;
 }
 

@@ -177,7 +177,7 @@ void sfs_work_scan(struct work_struct *work)
 static void work_later(struct sfs_fs *fs)
 {
 	struct sfs_inodes *in = fs->inodes;
-	u32 ms = fs->opts.orphan_scan_delay_ms;
+	u32 ms = READ_ONCE(fs->opts.orphan_scan_delay_ms);
 
 	/* under the lock: nothing is queued once stopping is set */
 	spin_lock(&in->work_lock);

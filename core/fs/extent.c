@@ -190,12 +190,12 @@ int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
 static u64 alloc_want(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
 		      u64 count, const struct sfs_extent *prev, bool last)
 {
-	u64 prealloc = fs->opts.data_prealloc_blocks;
+	u64 prealloc = READ_ONCE(fs->opts.data_prealloc_blocks);
 	u64 region;
 
 	if (!prealloc)
 		return count;
-	if (fs->opts.data_prealloc_contig_only) {
+	if (READ_ONCE(fs->opts.data_prealloc_contig_only)) {
 		if (block > 1 && block == si->online_blocks)
 			return max(count, min(block, prealloc));
 		/* a page cache allocates ahead of the blocks that are online */

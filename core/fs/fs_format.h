@@ -100,9 +100,8 @@ struct sfs_extent_item {
 } __packed;
 static_assert(sizeof(struct sfs_extent_item) == 17);
 
-/* Blocks are numbered so that a block's byte offset fits loff_t. */
+/* Blocks are numbered so that a block's byte offset fits loff_t (api.h). */
 #define SFS_BLOCK_SHIFT 12
-#define SFS_MAX_FILE_SIZE ((u64)S64_MAX)
 #define SFS_MAX_FILE_BLOCK (SFS_MAX_FILE_SIZE >> SFS_BLOCK_SHIFT)
 
 struct sfs_truncate_item {

@@ -53,7 +53,7 @@ int sfs_ino_alloc(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
 	u64 first;
 	int ret = 0;
 
-	per_group = clamp_t(u64, fs->opts.ino_alloc_per_lock, 1,
+	per_group = clamp_t(u64, READ_ONCE(fs->opts.ino_alloc_per_lock), 1,
 			    SFS_GROUP_INOS);
 	if (is_dir)
 		per_group = SFS_DIR_INOS;

@@ -235,7 +235,7 @@ static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol)
 		sfs_work_add(fs, ino);
 }
 
-int sfs_inode_open(struct sfs_fs *fs, __u64 ino)
+int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 {
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
@@ -259,6 +259,8 @@ int sfs_inode_open(struct sfs_fs *fs, __u64 ino)
 		ret = -ENOENT;
 	if (ret < 0)
 		open_end(fs, vol);
+	else if (ret_attr)
+		sfs_inode_to_attr(fs, &si, ret_attr);
 	return ret;
 }
 

@@ -63,6 +63,21 @@ int sfs_dir_parent(struct sfs_fs *fs, u64 dir, u64 *ret_parent)
 	return 0;
 }
 
+int sfs_name_in_dir(struct sfs_fs *fs, __u64 ino, __u64 dir, char *buf)
+{
+	u8 val[BACKREF_BUF];
+	struct sfs_entry e;
+	int ret;
+
+	ret = backref_next(fs, ino, dir, 0, val, &e);
+	if (ret < 0)
+		return ret;
+	if (e.dir != dir)
+		return -ENOENT;
+	memcpy(buf, e.name, e.name_len);
+	return e.name_len;
+}
+
 int sfs_dir_is_under(struct sfs_fs *fs, u64 dir, u64 ino)
 {
 	struct sfs_key key;

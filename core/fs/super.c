@@ -109,6 +109,18 @@ int sfs_unmount(struct sfs_fs *fs)
 	return sfs_mount_leave(fs);
 }
 
+void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
+{
+	struct sfs_inodes *in = fs->inodes;
+	u32 ms = opts->orphan_scan_delay_ms;
+	bool changed = ms != fs->opts.orphan_scan_delay_ms;
+
+	sfs_mount_set_opts(fs, opts);
+	/* whether or not one is due: a scan that finds nothing does nothing */
+	if (changed)
+		mod_delayed_work(in->wq, &in->scan, msecs_to_jiffies(ms));
+}
+
 int sfs_fsync(struct sfs_fs *fs, __u64 ino, int datasync)
 {
 	return sfs_publish(fs);

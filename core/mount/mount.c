@@ -343,13 +343,39 @@ err_free:
 	return ret;
 }
 
+void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
+{
+	u32 ms = opts->commit_interval_ms;
+	bool changed = ms != fs->opts.commit_interval_ms;
+
+	WRITE_ONCE(fs->opts.commit_interval_ms, ms);
+	WRITE_ONCE(fs->opts.data_prealloc_blocks, opts->data_prealloc_blocks);
+	WRITE_ONCE(fs->opts.data_prealloc_contig_only,
+		   opts->data_prealloc_contig_only);
+	WRITE_ONCE(fs->opts.ino_alloc_per_lock, opts->ino_alloc_per_lock);
+	WRITE_ONCE(fs->opts.orphan_scan_delay_ms, opts->orphan_scan_delay_ms);
+	if (changed)
+		mod_delayed_work(fs->wq, &fs->timer_work,
+				 msecs_to_jiffies(ms));
+}
+
+int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)
+{
+	int ret = sfs_publish_last(fs, max(patience_ms, 1U));
+
+	if (ret == -ETIMEDOUT)
+		sfs_mount_fail(fs, ret,
+			       "a forced unmount did not wait any longer for a transaction to be published");
+	return ret;
+}
+
 /* ---- leaving ---------------------------------------------------------------------------- */
 
 int sfs_mount_leave(struct sfs_fs *fs)
 {
 	int ret;
 
-	ret = sfs_publish(fs);
+	ret = sfs_publish_last(fs, 0);
 	stop_idle(fs);
 	cancel_delayed_work_sync(&fs->timer_work);
 	flush_workqueue(fs->wq);
@@ -359,4 +385,19 @@ int sfs_mount_leave(struct sfs_fs *fs)
 	sfs_client_exit(&fs->net);
 	fs_free(fs);
 	return ret;
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+__u64 sfs_mount_cache_bytes(struct sfs_fs *fs)
+{
+	struct sfs_cache_stats stats;
+
+	sfs_cache_stats(fs->eng.rd.cache, &stats);
+	return stats.bytes;
+}
+
+__u64 sfs_mount_cache_shrink(struct sfs_fs *fs, __u64 bytes)
+{
+	return sfs_cache_shrink(fs->eng.rd.cache, bytes);
 }

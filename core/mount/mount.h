@@ -13,6 +13,9 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
  */
 int sfs_mount_leave(struct sfs_fs *fs);
 
+/* For the mount that runs.  One caller at a time, none while it leaves. */
+void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
+
 /* The first error that took the mount down, 0 while it is up. */
 int sfs_mount_error(struct sfs_fs *fs);
 /* Takes the mount down: no operation succeeds after it. */

@@ -56,7 +56,7 @@ struct sfs_own_seg {
 
 struct sfs_fs {
 	struct sfs_host *host;		/* I */
-	struct sfs_mount_opts opts;	/* I */
+	struct sfs_mount_opts opts;	/* A: each field by itself */
 	struct sfs_identity ident;	/* I */
 	u64 fsid;			/* I */
 	u64 rid;			/* I */

@@ -351,7 +351,7 @@ void sfs_publish_timer(struct work_struct *work)
 	}
 	queue_work(fs->wq, &fs->ack_work);
 	queue_delayed_work(fs->wq, &fs->timer_work,
-			   msecs_to_jiffies(fs->opts.commit_interval_ms));
+			   msecs_to_jiffies(READ_ONCE(fs->opts.commit_interval_ms)));
 }
 
 /* ---- idle mounts ---------------------------------------------------------------------- */
@@ -439,15 +439,41 @@ u64 sfs_txn_current(struct sfs_fs *fs)
 	return nr;
 }
 
-int sfs_publish(struct sfs_fs *fs)
+/* The last transaction that has anything, or the error of the mount. */
+static int last_txn(struct sfs_fs *fs, u64 *ret_nr)
 {
-	u64 nr;
 	int err;
 
 	spin_lock(&fs->txn_lock);
 	/* an empty transaction is not published; the one before may be */
-	nr = fs->txn->dirty ? fs->txn->nr : fs->txn->nr - 1;
+	*ret_nr = fs->txn->dirty ? fs->txn->nr : fs->txn->nr - 1;
 	err = fs->err;
 	spin_unlock(&fs->txn_lock);
+	return err;
+}
+
+int sfs_publish(struct sfs_fs *fs)
+{
+	u64 nr;
+	int err = last_txn(fs, &nr);
+
 	return err ?: sfs_txn_wait(fs, nr);
+}
+
+int sfs_publish_last(struct sfs_fs *fs, u32 patience_ms)
+{
+	bool done = true;
+	u64 nr;
+	int err = last_txn(fs, &nr);
+
+	if (err)
+		return err;
+	sfs_publish_kick(fs, nr);
+	if (patience_ms)
+		done = wait_event_timeout(fs->txn_wait,
+					  is_published(fs, nr, &err),
+					  msecs_to_jiffies(patience_ms));
+	else
+		wait_event(fs->txn_wait, is_published(fs, nr, &err));
+	return done ? err : -ETIMEDOUT;
 }

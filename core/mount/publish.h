@@ -12,6 +12,11 @@ void sfs_txn_free(struct sfs_txn *txn);
 
 /* Transactions up to @nr should be published soon. */
 void sfs_publish_kick(struct sfs_fs *fs, u64 nr);
+/*
+ * sfs_publish() for the end of a mount: being killed is no reason to stop
+ * waiting.  -ETIMEDOUT after @patience_ms unless that is 0.
+ */
+int sfs_publish_last(struct sfs_fs *fs, u32 patience_ms);
 void sfs_publish_worker(struct work_struct *work);
 void sfs_publish_timer(struct work_struct *work);
 void sfs_publish_idle(struct work_struct *work);

@@ -136,7 +136,6 @@ int sfs_ino_group(struct sfs_fs *fs, u64 *ret_first_ino);
 
 #define SFS_MAX_VAL 4000
 #define SFS_GROUP_INOS 1024
-#define SFS_ROOT_INO 1
 #define SFS_FIRST_INO 1024
 #define SFS_BLOCK_SIZE 4096
 

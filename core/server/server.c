@@ -409,3 +409,19 @@ void sfs_server_stop(struct sfs_server *srv)
 	cancel_work_sync(&srv->reclaim_work);
 	server_free(srv);
 }
+
+/* ---- memory --------------------------------------------------------------------- */
+
+/* The cache of the volume's engine holds next to nothing: it has no budget. */
+__u64 sfs_server_cache_bytes(struct sfs_server *srv)
+{
+	struct sfs_cache_stats stats;
+
+	sfs_cache_stats(srv->items->rd.cache, &stats);
+	return stats.bytes;
+}
+
+__u64 sfs_server_cache_shrink(struct sfs_server *srv, __u64 bytes)
+{
+	return sfs_cache_shrink(srv->items->rd.cache, bytes);
+}

@@ -45,6 +45,9 @@
  * position that has been returned.  To go on, add one to the last entry:
  * ino, then on overflow minor, then major.
  *
+ * The mount publishes first what it has changed.  For contents written through
+ * a page cache that is the case once they have left it: see fsync(2), sync(2).
+ *
  * Any fd, no privilege.  EINVAL: unknown index.
  */
 struct scoutfs_ioctl_walk_inodes_entry {
@@ -651,6 +654,7 @@ enum scoutfs_ioctl_raw_read_type {
  * a pid namespace of its own, or without privileges.  The pointer in args is
  * ignored, what it would point to comes back in result; as much as fits there.
  * Returns, requires and fails as the command it carries.
+ * ENOTTY: from a filesystem in the kernel, which reaches everybody's memory.
  */
 struct scoutfs_ioctl_inline {
 	__u32 cmd;		/* SCOUTFS_IOC_*, whole */

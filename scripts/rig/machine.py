@@ -206,6 +206,10 @@ class Machine:
 
     # ---- talking ------------------------------------------------------------
 
+    def _done_with(self, sock):
+        if sock in self.sel.get_map():
+            self.sel.unregister(sock)
+
     @staticmethod
     def _read(sock):
         """b"" at the end, None when there is nothing."""
@@ -221,7 +225,7 @@ class Machine:
     def _console(self, sock):
         data = self._read(sock)
         if data == b"":
-            self.sel.unregister(sock)
+            self._done_with(sock)
         elif data:
             self.quiet_since = time.monotonic()
             self.log.write(data)
@@ -229,12 +233,12 @@ class Machine:
 
     def _ignore(self, sock):
         if not self._read(sock):
-            self.sel.unregister(sock)
+            self._done_with(sock)
 
     def _control(self, ch):
         data = self._read(ch.ctl)
         if data == b"":
-            self.sel.unregister(ch.ctl)
+            self._done_with(ch.ctl)
             return
         ch.text += data or b""
         *lines, ch.text = ch.text.split(b"\n")
@@ -250,7 +254,7 @@ class Machine:
         def ready(s):
             data = self._read(s)
             if data == b"":
-                self.sel.unregister(s)
+                self._done_with(s)
             elif data:
                 write(data)
             return data

@@ -347,6 +347,11 @@ int sfs_publish(struct sfs_fs *fs)
 	return 0;
 }
 
+void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
+{
+	fs->opts = *opts;
+}
+
 int sfs_mount_leave(struct sfs_fs *fs)
 {
 	struct fake_txn *ft = fs->fake;

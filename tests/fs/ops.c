@@ -361,8 +361,8 @@ static void test_delete(void)
 	memset(buf, 'v', 65535);
 	is_int(sfs_setxattr(fs, &root, f, "user.x", buf, 65535, 0), 0,
 	       "with a long attribute");
-	is_int(sfs_inode_open(fs, f), 0, "open");
-	is_int(sfs_inode_open(fs, f), 0, "twice");
+	is_int(sfs_inode_open(fs, f, NULL), 0, "open");
+	is_int(sfs_inode_open(fs, f, NULL), 0, "twice");
 	is_int(unlink_name(1, "f", f), 0, "unlink");
 	shim_sleep_ns(300000000);
 	is_u64(stat_of(f).nlink, 0, "no name");
@@ -377,14 +377,14 @@ static void test_delete(void)
 	sfs_inode_close(fs, f);
 	shim_sleep_ns(1000000);
 	is_int(sfs_getattr(fs, f, &attr), -ENOENT, "gone with the last close");
-	is_int(sfs_inode_open(fs, f), -ENOENT, "not to be opened");
+	is_int(sfs_inode_open(fs, f, NULL), -ENOENT, "not to be opened");
 	is_u64(fake_count(vol, SFS_ZONE_WORK), 0, "no orphan");
 	is_u64(fake_count(vol, SFS_ZONE_FS), 1, "nothing but the root");
 
 	f = holey("f", 300);
 	d = create(1, "d", S_IFDIR | 0755);
-	sfs_inode_open(fs, f);
-	sfs_inode_open(fs, d);
+	sfs_inode_open(fs, f, NULL);
+	sfs_inode_open(fs, d, NULL);
 	unlink_name(1, "f", f);
 	sfs_rmdir(fs, &root, 1, "d", 1, d);
 	is_int(sfs_create(fs, &root, d, "x", 1, S_IFREG, 0, &attr), -ENOENT,
@@ -418,7 +418,7 @@ static void test_delete_many(void)
 	for (i = 0; i < 1500; i++) {
 		scnprintf(name, sizeof(name), "f%u", i);
 		inos[i] = create(1, name, S_IFREG | 0600);
-		sfs_inode_open(fs, inos[i]);
+		sfs_inode_open(fs, inos[i], NULL);
 	}
 	for (i = 0; i < 1500; i++) {
 		scnprintf(name, sizeof(name), "f%u", i);
@@ -477,6 +477,40 @@ static void test_readdir(void)
 	create(1, "late", S_IFREG | 0644);
 	is_int(sfs_readdir(fs, &root, 1, pos, buf, 4096), 40,
 	       "a new one is behind all others");
+	end();
+}
+
+/* Names by directory: what connects an inode that was reached by its number. */
+static void test_name_in_dir(void)
+{
+	struct sfs_attr attr;
+	char name[SFS_NAME_MAX + 1];
+	char longest[SFS_NAME_MAX + 1];
+	u64 dir;
+	u64 sub;
+	u64 f;
+
+	begin();
+	memset(longest, 'n', SFS_NAME_MAX);
+	dir = create(1, "dir", S_IFDIR | 0755);
+	sub = create(dir, "sub", S_IFDIR | 0755);
+	f = create(sub, "f", S_IFREG | 0644);
+	is_int(sfs_link(fs, &root, f, dir, longest, SFS_NAME_MAX, &attr), 0,
+	       "second name");
+	memset(name, 'x', sizeof(name));
+	ok(sfs_name_in_dir(fs, f, sub, name) == 1 && name[0] == 'f' &&
+	   name[1] == 'x', "name in a directory");
+	ok(sfs_name_in_dir(fs, f, dir, name) == SFS_NAME_MAX &&
+	   !memcmp(name, longest, SFS_NAME_MAX) && name[SFS_NAME_MAX] == 'x',
+	   "longest name in another one");
+	ok(sfs_name_in_dir(fs, sub, dir, name) == 3 &&
+	   !memcmp(name, "sub", 3), "name of a directory");
+	is_int(sfs_name_in_dir(fs, f, 1, name), -ENOENT, "not in the root");
+	is_int(sfs_name_in_dir(fs, f, U64_MAX, name), -ENOENT, "nor there");
+	is_int(sfs_name_in_dir(fs, f, f, name), -ENOENT, "no directory");
+	is_int(sfs_name_in_dir(fs, 1, 1, name), -ENOENT,
+	       "the root has no name");
+	is_int(sfs_name_in_dir(fs, 9999999, 1, name), -ENOENT, "no inode");
 	end();
 }
 
@@ -808,8 +842,9 @@ static void test_memory(void)
 		   "rename");
 	each_alloc(sfs_ino_path(fs, f, 0, 0, (char *)buf, 100, &dir_ino, &pos),
 		   "ino_path");
+	each_alloc(sfs_name_in_dir(fs, f, 1, (char *)buf), "name_in_dir");
 	each_alloc(sfs_readdir(fs, &root, 1, 0, buf, 4096), "readdir");
-	each_alloc(sfs_inode_open(fs, f), "open");
+	each_alloc(sfs_inode_open(fs, f, NULL), "open");
 	each_alloc(unlink_name(1, "g", f), "unlink");
 	each_alloc(unlink_name(1, "h", f), "unlink");
 	/* the worker, too, fails and comes back */
@@ -867,6 +902,7 @@ int shim_main(int argc, char **argv)
 	test_delete();
 	test_delete_many();
 	test_readdir();
+	test_name_in_dir();
 	test_inos();
 	test_atime();
 	test_prealloc();

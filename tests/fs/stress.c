@@ -150,7 +150,7 @@ static int op_file(struct task *t)
 
 	rnd_name(t, name);
 	ino = ino_of(t, rnd_dir(t), name);
-	ret = sfs_inode_open(t->fs, ino);
+	ret = sfs_inode_open(t->fs, ino, NULL);
 	if (ret < 0)
 		return ret;
 	if (rnd(t, 3) == 0) {

@@ -18,13 +18,12 @@ if [ "$(id -u)" = 0 ]; then
 	bin=$SCRATCH/bin
 	mkdir -p "$bin" "$SCRATCH/run"
 	install -m 755 "$BUILD/scoutfs-fuse" "$BUILD/mount.scoutfs" "$OPS" \
-		"$BUILD/tests/fuse/ioctls" "$bin"
+		"$T/ioctls" "$bin"
 	chown nobody "$META" "$DATA" "$MNT" "$SCRATCH" "$SCRATCH/run" \
 		"$SCOUTFS_LOG"
 	user() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 else
 	bin=$BUILD
-	OPS=$BUILD/tests/fuse/ops
 	mkdir -p "$SCRATCH/run"
 	user() { "$@"; }
 fi
@@ -45,7 +44,7 @@ ok "the socket is in the user's own directory" \
 ok "contents" user "$bin/ops" fill "$MNT/file" 300k 1
 ok "are read back" user "$bin/ops" verify "$MNT/file" 307200 1
 ok "fsync" user "$bin/ops" fsync "$MNT/file"
-ok "ioctls" user sh -c "mkdir $MNT/i && $bin/ioctls $MNT/i user weak"
+ok "ioctls" user sh -c "mkdir $MNT/i && $bin/ioctls $MNT/i fuse user weak"
 ok "unmount" user timeout 30 fusermount3 -u "$MNT"
 ok "the daemon ends" wait_daemon
 ok "mount" user timeout 30 "$bin/mount.scoutfs" "$DATA" "$MNT" \

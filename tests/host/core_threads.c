@@ -171,7 +171,7 @@ static int remove_name(__u64 dir, const char *name, __u32 len)
 	if (ret < 0)
 		return ret;
 	/* as a host does that keeps what is in use */
-	ret = CALL(sfs_inode_open(fs, attr.ino));
+	ret = CALL(sfs_inode_open(fs, attr.ino, NULL));
 	if (ret < 0)
 		return -ESTALE;
 	sfs_ilock_excl(fs, &il, dir, attr.ino, 0, 0);
@@ -292,7 +292,7 @@ static void op_write(struct worker *w)
 	struct sfs_ilock il;
 	__s64 n;
 
-	if (!ino || CALL(sfs_inode_open(fs, ino)) < 0)
+	if (!ino || CALL(sfs_inode_open(fs, ino, NULL)) < 0)
 		return;
 	for (i = 0; i < nr; i++)
 		stamp(w->buf + i * BLOCK, ino, block + i, rnd(w, ~0ULL));
@@ -312,7 +312,7 @@ static void op_read(struct worker *w)
 	struct sfs_ilock il;
 	__s64 n, i;
 
-	if (!ino || CALL(sfs_inode_open(fs, ino)) < 0)
+	if (!ino || CALL(sfs_inode_open(fs, ino, NULL)) < 0)
 		return;
 	sfs_ilock_shared(fs, &il, ino);
 	n = CALL(sfs_file_read(fs, ino, block * BLOCK, w->buf,
@@ -331,7 +331,7 @@ static void op_setattr(struct worker *w)
 	struct sfs_attr attr;
 	struct sfs_ilock il;
 
-	if (!ino || CALL(sfs_inode_open(fs, ino)) < 0)
+	if (!ino || CALL(sfs_inode_open(fs, ino, NULL)) < 0)
 		return;
 	if (rnd(w, 2)) {
 		set.mask = SFS_SET_SIZE | SFS_SET_MTIME_NOW;

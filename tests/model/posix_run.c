@@ -129,7 +129,7 @@ static s64 run_op(struct sfs_fs *fs, const struct sfs_cred *c,
 	case PM_REMOVEXATTR:
 		return sfs_removexattr(fs, c, op->ino, op->name);
 	case PM_OPEN:
-		return sfs_inode_open(fs, op->ino);
+		return sfs_inode_open(fs, op->ino, NULL);
 	case PM_CLOSE:
 		sfs_inode_close(fs, op->ino);
 		return 0;

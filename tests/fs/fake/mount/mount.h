@@ -7,5 +7,6 @@
 int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
 int sfs_mount_leave(struct sfs_fs *fs);
+void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
 #endif

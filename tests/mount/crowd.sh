@@ -7,14 +7,14 @@
 
 . "$(dirname "$0")/lib.sh"
 
-crowd=$BUILD/tests/fuse/crowd
+seconds=$(scaled 4)
 options=commit_interval_ms=100,orphan_scan_delay_ms=100
 
 ok "format" format 64
 for bytes in 20000 9000000 20001; do
 	ok "mount" mount_volume "$options"
-	ok "writes of $bytes bytes" "$crowd" "$MNT" "${CROWD_SECONDS:-4}" 8 \
-		"$bytes"
+	ok "writes of $bytes bytes" "$T/crowd" "$MNT" "${CROWD_SECONDS:-$seconds}" \
+		8 "$bytes"
 	[ "$bytes" != 20001 ] ||
 		ok "everything can be removed" \
 			find "$MNT" -mindepth 1 -delete

@@ -14,7 +14,7 @@ fi
 
 chmod 755 "$SCRATCH" 2>/dev/null
 # where the programs are may be closed to others
-install -m 755 "$OPS" "$BUILD/tests/fuse/ioctls" "$MNT"
+install -m 755 "$OPS" "$T/ioctls" "$MNT"
 ops=$MNT/ops
 user() { setpriv --reuid 1234 --regid 1234 --clear-groups "$@"; }
 member() { setpriv --reuid 1234 --regid 1234 --groups 1234,5678 "$@"; }
@@ -69,7 +69,7 @@ is "umask" "$(umask 027; touch um; stat -c %a um)" 640
 ok "trusted attributes are root's" refuses user \
 	setfattr -n trusted.x -v 1 open/suid
 ok "the interface without privileges" user \
-	sh -c "umask 0; mkdir open/ioctls && ./ioctls open/ioctls user"
+	sh -c "umask 0; mkdir open/ioctls && ./ioctls open/ioctls $FIXTURE user"
 
 cd /
 ok "unmount" unmount

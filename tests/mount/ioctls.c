@@ -2,7 +2,7 @@
 /*
  * The ioctl interface of a mount, with good and with bad arguments.
  *
- *	ioctls DIR [user [weak]]
+ *	ioctls DIR fuse|kernel [user [weak]]
  *
  * DIR is an empty directory of the mount.  With "user" the caller has no
  * privileges, and calls that want some are refused; with "weak" the daemon has
@@ -318,7 +318,7 @@ static void *thread_main(void *arg)
 }
 
 /* Answers inside the structure: as much as fits, and no other command. */
-static void test_inline(int dir)
+static void test_inline(int dir, int daemon)
 {
 	static const unsigned int others[] = {
 		0, ~0U, SCOUTFS_IOC_STAT_MORE, SCOUTFS_IOC_INLINE,
@@ -335,6 +335,11 @@ static void test_inline(int dir)
 	}
 	memset(&inl, 0xff, sizeof(inl));
 	inl.cmd = SCOUTFS_IOC_WALK_INODES;
+	if (!daemon) {
+		/* the kernel reaches everybody's memory */
+		FAILS(ioctl(dir, SCOUTFS_IOC_INLINE, &inl), ENOTTY);
+		return;
+	}
 	FAILS(ioctl(dir, SCOUTFS_IOC_INLINE, &inl), EINVAL);
 	memset(&wi->first, 0, sizeof(wi->first));
 	wi->index = SCOUTFS_IOC_WALK_INODES_META_SEQ;
@@ -373,12 +378,13 @@ static void test_callers(int dir, int weak_daemon)
 
 int main(int argc, char **argv)
 {
-	int dir;
+	int daemon, dir;
 
-	if (argc < 2) {
-		fprintf(stderr, "usage: ioctls DIR [user [weak]]\n");
+	if (argc < 3) {
+		fprintf(stderr, "usage: ioctls DIR fuse|kernel [user [weak]]\n");
 		return 2;
 	}
+	daemon = !strcmp(argv[2], "fuse");
 	dir = open(argv[1], O_RDONLY | O_DIRECTORY);
 	CHECK(dir >= 0);
 	test_walk(dir);
@@ -387,9 +393,9 @@ int main(int argc, char **argv)
 	test_own_mapping(dir);
 	test_stat(dir);
 	test_volume(dir);
-	test_path(dir, argc == 2);
+	test_path(dir, argc == 3);
 	test_unknown(dir);
-	test_inline(dir);
-	test_callers(dir, argc > 3);
+	test_inline(dir, daemon);
+	test_callers(dir, argc > 4);
 	return 0;
 }

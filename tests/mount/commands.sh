@@ -51,10 +51,11 @@ is "the path of a file" "$(run walk-inodes meta_seq 0 -1 "$MNT/two")" \
 # ---- more than a batch
 
 many() {
-	mkdir "$MNT/many" && (cd "$MNT/many" && seq 1500 | xargs touch) &&
+	mkdir "$MNT/many" && (cd "$MNT/many" && seq "$files" | xargs touch) &&
 		sync "$MNT/many"
 }
-ok "1500 files" many
+files=$(scaled 1500 300)
+ok "$files files" many
 walk meta_seq 0 -1 >"$SCRATCH/all"
 is "all are shown once" "$(cut -d ' ' -f 2 "$SCRATCH/all" | sort -n)" \
 	"$(find "$MNT" -printf '%i\n' | sort -n)"
@@ -112,7 +113,7 @@ ok "the stable sequence covers the index" \
 	test "$(run statfs -s committed_seq -p "$MNT")" -ge "$last"
 is "total data blocks" "$(run statfs -s total_data_blocks -p "$MNT")" 32768
 is "fsid as in the status directory" "$(run statfs -s fsid -p "$MNT")" \
-	"$(cat /run/scoutfs/f.*.r."$(run statfs -s rid -p "$MNT" |
+	"$(cat "$STATUS"/f.*.r."$(run statfs -s rid -p "$MNT" |
 		cut -c 1-6)"/fsid)"
 
 # ---- df

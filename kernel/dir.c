@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Names: looking them up, making, moving and removing them, reading
+ * directories.
+ *
+ * The VFS holds i_rwsem of the directories and of the inodes concerned, and
+ * its dentries say which inode a name means.  The core is told that inode, and
+ * answers ESTALE when the name means something else by now.  Then the dentry is
+ * made invalid, the VFS looks the name up again and repeats the operation.
+ *
+ * A dentry, also one that says that there is no such name, is valid as long as
+ * its d_time is the gen of its directory.  0 is never a gen.
+ *
+ * After a change, the times, size and links of directories are not read at
+ * once but when somebody asks for them; the links of what lost a name are,
+ * because the VFS decides by them when to evict.
+ *
+ * Positions in directories are the core's: they grow in the order in which
+ * entries were made and are not used twice, so a reader that comes back finds
+ * its place whatever happened meanwhile.
+ *
+ * Locks: as in fs.h.  User memory is touched without locks of the core.
+ */
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/namei.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "fs.h"
+
+#define READDIR_BYTES 16384
+#define LOOKUP_TRIES 10
+
+/* For what the filesystem does by itself. */
+static const struct sfs_cred own_cred = { .caps = ~0U, .host_checked = 1 };
+
+/* ---- dentries ------------------------------------------------------------ */
+
+static void dentry_valid(struct dentry *dentry, const struct inode *dir)
+{
+	WRITE_ONCE(dentry->d_time, READ_ONCE(SFS_KI(dir)->gen));
+}
+
+static void dentry_stale(struct dentry *dentry)
+{
+	WRITE_ONCE(dentry->d_time, 0);
+}
+
+static bool is_valid(const struct dentry *dentry, const struct inode *dir)
+{
+	return dir && READ_ONCE(dentry->d_time) == READ_ONCE(SFS_KI(dir)->gen);
+}
+
+static int dentry_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	struct dentry *parent;
+	bool valid;
+
+	if (flags & LOOKUP_RCU) {
+		parent = READ_ONCE(dentry->d_parent);
+		return is_valid(dentry, d_inode_rcu(parent)) ? 1 : -ECHILD;
+	}
+	parent = dget_parent(dentry);
+	valid = is_valid(dentry, d_inode(parent));
+	dput(parent);
+	return valid;
+}
+
+const struct dentry_operations sfs_dentry_ops = {
+	.d_revalidate = dentry_revalidate,
+};
+
+/* What the name of @dentry means; NULL when there is no such name. */
+static struct inode *find_inode(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = NULL;
+	struct sfs_caller c;
+	struct sfs_attr attr;
+	int tries = 0;
+	int ret;
+
+	if (dentry->d_name.len > SFS_NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ERR_PTR(ret);
+	do {
+		ret = sfs_lookup(SFS_FS(dir), &c.cred, dir->i_ino,
+				 dentry->d_name.name, dentry->d_name.len,
+				 &attr);
+		if (ret < 0)
+			break;
+		/* it may go between the two: is there another by now? */
+		inode = sfs_iget_attr(dir->i_sb, &attr);
+	} while (inode == ERR_PTR(-ENOENT) && ++tries < LOOKUP_TRIES);
+	sfs_caller_exit(&c);
+	if (ret == -ENOENT || inode == ERR_PTR(-ENOENT))
+		return NULL;
+	return ret < 0 ? ERR_PTR(ret) : inode;
+}
+
+static struct dentry *lookup(struct inode *dir, struct dentry *dentry,
+			     unsigned int flags)
+{
+	struct inode *inode = find_inode(dir, dentry);
+	struct dentry *alias;
+
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	dentry_valid(dentry, dir);
+	/* a directory that came by its handle has one, which gets this place */
+	if (inode && S_ISDIR(inode->i_mode)) {
+		alias = d_find_any_alias(inode);
+		if (alias)
+			dentry_valid(alias, dir);
+		dput(alias);
+	}
+	return d_splice_alias(inode, dentry);
+}
+
+/* ---- making -------------------------------------------------------------- */
+
+/* What is to be made. */
+struct recipe {
+	umode_t mode;
+	dev_t rdev;
+	const char *target;		/* of a symlink */
+};
+
+static int make_name(struct inode *dir, struct dentry *dentry,
+		     const struct recipe *r, struct sfs_attr *ret_attr)
+{
+	const struct qstr *name = &dentry->d_name;
+	struct sfs_fs *fs = SFS_FS(dir);
+	struct sfs_caller c;
+	struct sfs_ilock il;
+	int ret;
+
+	if (name->len > SFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ret;
+	sfs_ilock_excl(fs, &il, dir->i_ino, 0, 0, 0);
+	if (r->target)
+		ret = sfs_symlink(fs, &c.cred, dir->i_ino, name->name,
+				  name->len, r->target, strlen(r->target),
+				  ret_attr);
+	else
+		ret = sfs_create(fs, &c.cred, dir->i_ino, name->name,
+				 name->len, r->mode, new_encode_dev(r->rdev),
+				 ret_attr);
+	sfs_iunlock(fs, &il);
+	sfs_caller_exit(&c);
+	return ret;
+}
+
+/* A name that was made a moment ago goes again. */
+static void unmake_name(struct inode *dir, struct dentry *dentry,
+			const struct sfs_attr *attr)
+{
+	const struct qstr *name = &dentry->d_name;
+	struct sfs_fs *fs = SFS_FS(dir);
+	struct sfs_ilock il;
+	int ret;
+
+	sfs_ilock_excl(fs, &il, dir->i_ino, attr->ino, 0, 0);
+	if (S_ISDIR(attr->mode))
+		ret = sfs_rmdir(fs, &own_cred, dir->i_ino, name->name,
+				name->len, attr->ino);
+	else
+		ret = sfs_unlink(fs, &own_cred, dir->i_ino, name->name,
+				 name->len, attr->ino);
+	sfs_iunlock(fs, &il);
+	if (ret < 0)
+		pr_err("scoutfs %s: inode %llu was made, but not completely, and stays: error %d\n",
+		       SFS_SB(dir->i_sb)->ident, attr->ino, ret);
+	dentry_stale(dentry);
+}
+
+/* Labels that security modules want a new inode to have. */
+static int init_xattrs(struct inode *inode, const struct xattr *xattrs,
+		       void *arg)
+{
+	struct sfs_fs *fs = SFS_FS(inode);
+	const struct xattr *x;
+	struct sfs_ilock il;
+	char *name;
+	int ret = 0;
+
+	for (x = xattrs; x->name && ret == 0; x++) {
+		name = kasprintf(GFP_KERNEL, XATTR_SECURITY_PREFIX "%s",
+				 x->name);
+		if (!name)
+			return -ENOMEM;
+		sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
+		ret = sfs_setxattr(fs, &own_cred, inode->i_ino, name, x->value,
+				   x->value_len, 0);
+		sfs_iunlock(fs, &il);
+		kfree(name);
+	}
+	sfs_ki_stale_stat(inode);
+	return ret;
+}
+
+/* Name and inode; @dentry does not have it yet. */
+static struct inode *make(struct inode *dir, struct dentry *dentry,
+			  const struct recipe *r)
+{
+	struct sfs_attr attr;
+	struct inode *inode;
+	int ret;
+
+	ret = make_name(dir, dentry, r, &attr);
+	if (ret == -EEXIST)
+		dentry_stale(dentry);
+	if (ret < 0)
+		return ERR_PTR(ret);
+	sfs_ki_stale_stat(dir);
+	inode = sfs_iget_attr(dir->i_sb, &attr);
+	if (IS_ERR(inode)) {
+		ret = PTR_ERR(inode);
+		goto err_name;
+	}
+	ret = security_inode_init_security(inode, dir, &dentry->d_name,
+					   init_xattrs, NULL);
+	if (ret < 0 && ret != -EOPNOTSUPP)
+		goto err_inode;
+	dentry_valid(dentry, dir);
+	return inode;
+err_inode:
+	unmake_name(dir, dentry, &attr);
+	sfs_ki_stale_stat(inode);
+	sfs_ki_refresh(inode);
+	iput(inode);
+	return ERR_PTR(ret);
+err_name:
+	unmake_name(dir, dentry, &attr);
+	return ERR_PTR(ret);
+}
+
+static int make_at(struct inode *dir, struct dentry *dentry,
+		   const struct recipe *r)
+{
+	struct inode *inode = make(dir, dentry, r);
+
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	d_instantiate(dentry, inode);
+	return 0;
+}
+
+static int create(struct mnt_idmap *idmap, struct inode *dir,
+		  struct dentry *dentry, umode_t mode, bool excl)
+{
+	struct recipe r = { .mode = S_IFREG | (mode & 07777) };
+	int ret = make_at(dir, dentry, &r);
+
+	/* somebody made it: look again, and open what is there */
+	return ret == -EEXIST && !excl ? -ESTALE : ret;
+}
+
+static int mknod(struct mnt_idmap *idmap, struct inode *dir,
+		 struct dentry *dentry, umode_t mode, dev_t rdev)
+{
+	struct recipe r = { .mode = mode, .rdev = rdev };
+
+	return make_at(dir, dentry, &r);
+}
+
+static int mkdir(struct mnt_idmap *idmap, struct inode *dir,
+		 struct dentry *dentry, umode_t mode)
+{
+	struct recipe r = { .mode = S_IFDIR | (mode & 07777) };
+
+	return make_at(dir, dentry, &r);
+}
+
+static int symlink(struct mnt_idmap *idmap, struct inode *dir,
+		   struct dentry *dentry, const char *target)
+{
+	struct recipe r = { .target = target };
+
+	return make_at(dir, dentry, &r);
+}
+
+/*
+ * Where a file may have to be made, making it is tried first: that saves the
+ * lookup when it is new, and is the only way that can not be overtaken.
+ */
+static int atomic_open(struct inode *dir, struct dentry *dentry,
+		       struct file *file, unsigned int flags, umode_t mode)
+{
+	struct recipe r = { .mode = S_IFREG | (mode & 07777) };
+	struct dentry *found;
+	struct inode *inode;
+
+	if (flags & O_CREAT) {
+		inode = make(dir, dentry, &r);
+		if (!IS_ERR(inode)) {
+			if (d_in_lookup(dentry))
+				d_add(dentry, inode);
+			else
+				d_instantiate(dentry, inode);
+			file->f_mode |= FMODE_CREATED;
+			return finish_open(file, dentry, NULL);
+		}
+		if (inode != ERR_PTR(-EEXIST) || (flags & O_EXCL))
+			return PTR_ERR(inode);
+		/* a dentry that said there was none */
+		if (!d_in_lookup(dentry))
+			return -ESTALE;
+	}
+	if (!d_in_lookup(dentry))
+		return finish_no_open(file, NULL);
+	found = lookup(dir, dentry, 0);
+	if (IS_ERR(found))
+		return PTR_ERR(found);
+	return finish_no_open(file, found);
+}
+
+static int link(struct dentry *old_dentry, struct inode *dir,
+		struct dentry *dentry)
+{
+	struct inode *inode = d_inode(old_dentry);
+	const struct qstr *name = &dentry->d_name;
+	struct sfs_fs *fs = SFS_FS(dir);
+	struct sfs_caller c;
+	struct sfs_attr attr;
+	struct sfs_ilock il;
+	int ret;
+
+	if (name->len > SFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ret;
+	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
+	ret = sfs_link(fs, &c.cred, inode->i_ino, dir->i_ino, name->name,
+		       name->len, &attr);
+	sfs_iunlock(fs, &il);
+	sfs_caller_exit(&c);
+	if (ret == -EEXIST)
+		dentry_stale(dentry);
+	if (ret < 0)
+		return ret;
+	sfs_ki_stale_stat(dir);
+	sfs_ki_take(inode, &attr, false);
+	dentry_valid(dentry, dir);
+	ihold(inode);
+	d_instantiate(dentry, inode);
+	return 0;
+}
+
+/* ---- removing ------------------------------------------------------------ */
+
+/* A name of @inode went, perhaps its last. */
+static void lost_name(struct inode *inode)
+{
+	sfs_ki_stale_stat(inode);
+	/* an error says that the mount is down, and then nothing is deleted */
+	sfs_ki_refresh(inode);
+}
+
+static int remove_name(struct inode *dir, struct dentry *dentry, bool is_dir)
+{
+	struct inode *inode = d_inode(dentry);
+	const struct qstr *name = &dentry->d_name;
+	struct sfs_fs *fs = SFS_FS(dir);
+	struct sfs_caller c;
+	struct sfs_ilock il;
+	int ret;
+
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ret;
+	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
+	if (is_dir)
+		ret = sfs_rmdir(fs, &c.cred, dir->i_ino, name->name, name->len,
+				inode->i_ino);
+	else
+		ret = sfs_unlink(fs, &c.cred, dir->i_ino, name->name,
+				 name->len, inode->i_ino);
+	sfs_iunlock(fs, &il);
+	sfs_caller_exit(&c);
+	if (ret == -ESTALE || ret == -ENOENT)
+		dentry_stale(dentry);
+	if (ret < 0)
+		return ret;
+	sfs_ki_stale_stat(dir);
+	lost_name(inode);
+	return 0;
+}
+
+static int unlink(struct inode *dir, struct dentry *dentry)
+{
+	return remove_name(dir, dentry, false);
+}
+
+static int rmdir(struct inode *dir, struct dentry *dentry)
+{
+	return remove_name(dir, dentry, true);
+}
+
+/* ---- moving -------------------------------------------------------------- */
+
+struct move {
+	struct inode *old_dir;
+	struct dentry *old_dentry;
+	struct inode *new_dir;
+	struct dentry *new_dentry;
+	unsigned int flags;
+};
+
+static int move_name(const struct move *m, const struct sfs_cred *cred)
+{
+	const struct qstr *old_name = &m->old_dentry->d_name;
+	const struct qstr *new_name = &m->new_dentry->d_name;
+	u64 ino = d_inode(m->old_dentry)->i_ino;
+	u64 new_ino = d_really_is_positive(m->new_dentry) ?
+		      d_inode(m->new_dentry)->i_ino : 0;
+	struct sfs_fs *fs = SFS_FS(m->old_dir);
+	bool across = m->old_dir != m->new_dir;
+	struct sfs_ilock il;
+	int ret;
+
+	if (across)
+		sfs_rename_lock(fs);
+	sfs_ilock_excl(fs, &il, m->old_dir->i_ino, m->new_dir->i_ino, ino,
+		       new_ino);
+	ret = sfs_rename(fs, cred, m->old_dir->i_ino, old_name->name,
+			 old_name->len, ino, m->new_dir->i_ino, new_name->name,
+			 new_name->len, new_ino,
+			 m->flags & RENAME_NOREPLACE ? SFS_RENAME_NOREPLACE : 0);
+	sfs_iunlock(fs, &il);
+	if (across)
+		sfs_rename_unlock(fs);
+	return ret;
+}
+
+static int rename(struct mnt_idmap *idmap, struct inode *old_dir,
+		  struct dentry *old_dentry, struct inode *new_dir,
+		  struct dentry *new_dentry, unsigned int flags)
+{
+	const struct move m = {
+		old_dir, old_dentry, new_dir, new_dentry, flags,
+	};
+	struct sfs_caller c;
+	int ret;
+
+	/* exchange and whiteout are not offered */
+	if (flags & ~RENAME_NOREPLACE)
+		return -EINVAL;
+	if (new_dentry->d_name.len > SFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ret;
+	ret = move_name(&m, &c.cred);
+	sfs_caller_exit(&c);
+	if (ret == -ESTALE || ret == -ENOENT)
+		dentry_stale(old_dentry);
+	if (ret == -ESTALE || ret == -EEXIST)
+		dentry_stale(new_dentry);
+	if (ret < 0)
+		return ret;
+	sfs_ki_stale_stat(old_dir);
+	sfs_ki_stale_stat(new_dir);
+	sfs_ki_stale_stat(d_inode(old_dentry));
+	if (d_really_is_positive(new_dentry))
+		lost_name(d_inode(new_dentry));
+	/* the VFS moves it to its new place */
+	dentry_valid(old_dentry, new_dir);
+	return 0;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* False when the reader's buffer is full. */
+static bool emit(struct dir_context *ctx, const char *buf, int bytes)
+{
+	const struct sfs_dirent *de;
+	int i;
+
+	for (i = 0; i < bytes; i += de->rec_len) {
+		de = (const struct sfs_dirent *)(buf + i);
+		ctx->pos = de->pos;
+		if (!dir_emit(ctx, de->name, de->name_len, de->ino, de->type))
+			return false;
+		ctx->pos = de->next_pos;
+	}
+	return true;
+}
+
+static int iterate(struct file *file, struct dir_context *ctx)
+{
+	struct inode *dir = file_inode(file);
+	struct sfs_caller c;
+	char *buf;
+	int ret;
+
+	buf = kvmalloc(READDIR_BYTES, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		goto out;
+	/* opening it was the question of permission */
+	c.cred.host_checked = 1;
+	do {
+		ret = sfs_readdir(SFS_FS(dir), &c.cred, dir->i_ino, ctx->pos,
+				  buf, READDIR_BYTES);
+		if (ret > 0 && fatal_signal_pending(current))
+			ret = -EINTR;
+	} while (ret > 0 && emit(ctx, buf, ret));
+	sfs_caller_exit(&c);
+out:
+	kvfree(buf);
+	return min(ret, 0);
+}
+
+const struct inode_operations sfs_dir_iops = {
+	.lookup = lookup,
+	.create = create,
+	.mknod = mknod,
+	.mkdir = mkdir,
+	.symlink = symlink,
+	.link = link,
+	.unlink = unlink,
+	.rmdir = rmdir,
+	.rename = rename,
+	.atomic_open = atomic_open,
+	.getattr = sfs_getattr_vfs,
+	.setattr = sfs_setattr_vfs,
+	.permission = sfs_permission_vfs,
+	.update_time = sfs_update_time_vfs,
+	.listxattr = sfs_listxattr_vfs,
+};
+
+const struct file_operations sfs_dir_fops = {
+	.llseek = generic_file_llseek,
+	.read = generic_read_dir,
+	.iterate_shared = iterate,
+	.fsync = sfs_fsync_vfs,
+	.unlocked_ioctl = sfs_ioctl_vfs,
+	.compat_ioctl = compat_ptr_ioctl,
+};
