@@ -75,18 +75,3 @@ int __weak sfs_sysfs_add(struct sfs_sb *sbi)
 void __weak sfs_sysfs_remove(struct sfs_sb *sbi)
 {
 }
-
-int __weak sfs_volume_get(struct fs_context *fc, const char *data_path,
-			  const char *meta_path, bool force,
-			  struct sfs_volume **ret_vol)
-{
-	return -EOPNOTSUPP;
-}
-
-void __weak sfs_volume_put(struct sfs_volume *vol, bool failed)
-{
-}
-
-void __weak sfs_volume_set_rid(struct sfs_volume *vol, u64 rid)
-{
-}

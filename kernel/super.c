@@ -105,6 +105,8 @@ static void leave(struct sfs_sb *sbi)
 	if (sbi->ioend_wq)
 		destroy_workqueue(sbi->ioend_wq);
 	sbi->ioend_wq = NULL;
+	sfs_shrinker_destroy(sbi->shrinker);
+	sbi->shrinker = NULL;
 	if (sbi->fs && sfs_unmount(sbi->fs) < 0)
 		sbi->failed = true;
 	sbi->fs = NULL;
@@ -151,7 +153,7 @@ static int start_core(struct sfs_sb *sbi)
 	sfs_volume_set_rid(sbi->vol, sfs_rid(sbi->fs));
 	snprintf(sbi->ident, sizeof(sbi->ident), "f.%06llx.r.%06llx",
 		 sfs_fsid(sbi->fs) >> 40, sfs_rid(sbi->fs) >> 40);
-	return 0;
+	return sfs_shrinker_create(sbi->fs, NULL, sbi->ident, &sbi->shrinker);
 }
 
 static void fill_fields(struct super_block *sb)
