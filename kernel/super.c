@@ -105,8 +105,7 @@ static void leave(struct sfs_sb *sbi)
 	if (sbi->ioend_wq)
 		destroy_workqueue(sbi->ioend_wq);
 	sbi->ioend_wq = NULL;
-	if (sbi->shrinker)
-		sfs_shrinker_destroy(sbi->shrinker);
+	sfs_shrinker_destroy(sbi->shrinker);
 	sbi->shrinker = NULL;
 	if (sbi->fs && sfs_unmount(sbi->fs) < 0)
 		sbi->failed = true;
