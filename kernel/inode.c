@@ -26,7 +26,9 @@
 #include <linux/string.h>
 #include <linux/writeback.h>
 
+#include "counters.h"
 #include "fs.h"
+#include "trace.h"
 
 /* Inode numbers are used as they are to find inodes in the VFS's table. */
 static_assert(sizeof(unsigned long) == sizeof(u64));
@@ -79,6 +81,8 @@ void sfs_free_inode(struct inode *inode)
 
 void sfs_evict_inode(struct inode *inode)
 {
+	sfs_vfs_count(inode->i_sb, evict);
+	trace_sfs_evict(inode, 0);
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
 	if (test_and_clear_bit(SFS_KI_OPENED, &SFS_KI(inode)->flags))
@@ -174,6 +178,8 @@ int sfs_ki_refresh(struct inode *inode)
 	else
 		sfs_ki_stale(inode);
 	mutex_unlock(&ki->lock);
+	sfs_vfs_count(inode->i_sb, refresh);
+	trace_sfs_refresh(inode, ret);
 	return ret;
 }
 
@@ -240,6 +246,8 @@ struct inode *sfs_iget(struct super_block *sb, u64 ino)
 	if (!(inode->i_state & I_NEW))
 		return inode;
 	ret = fill_new(inode);
+	sfs_vfs_count(sb, iget);
+	trace_sfs_iget(inode, ret);
 	if (ret < 0) {
 		iget_failed(inode);
 		return ERR_PTR(ret);
@@ -311,8 +319,12 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync)
 	struct inode *inode = file_inode(file);
 	int ret;
 
+	sfs_vfs_count(inode->i_sb, fsync);
 	ret = file_write_and_wait_range(file, start, end);
-	return ret ?: sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
+	if (ret == 0)
+		ret = sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
+	trace_sfs_fsync(inode, ret);
+	return ret;
 }
 
 /* ---- setattr ------------------------------------------------------------- */
@@ -395,6 +407,7 @@ int sfs_setattr_vfs(struct mnt_idmap *idmap, struct dentry *dentry,
 	}
 	ret = locked_setattr(inode, &c.cred, &set, &attr);
 	sfs_caller_exit(&c);
+	trace_sfs_setattr(inode, iattr->ia_valid, set.size, ret);
 	return ret;
 }
 
