@@ -343,9 +343,9 @@ static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
 	if (ret < 0)
 		return ret;
 	if (!ext.phys || (ext.flags & SFS_EXT_OFFLINE)) {
-		pr_err_ratelimited("scoutfs %s: inode %lu: changed block %llu has no place to go to, its contents are lost\n",
-				   SFS_SB(inode->i_sb)->ident, inode->i_ino,
-				   ext.block);
+		sfs_port_log(&SFS_SB(inode->i_sb)->vol->host, SFS_LOG_ERR,
+			     "inode %lu: changed block %llu has no place to go to, its contents are lost",
+			     inode->i_ino, ext.block);
 		return -EIO;
 	}
 	fill_iomap(inode, iomap, &ext, seq);

@@ -202,8 +202,9 @@ static void unmake_name(struct inode *dir, struct dentry *dentry,
 				 name->len, attr->ino);
 	sfs_iunlock(fs, &il);
 	if (ret < 0)
-		pr_err("scoutfs %s: inode %llu was made, but not completely, and stays: error %d\n",
-		       SFS_SB(dir->i_sb)->ident, attr->ino, ret);
+		sfs_port_log(&SFS_SB(dir->i_sb)->vol->host, SFS_LOG_ERR,
+			     "inode %llu was made, but not completely, and stays: error %d",
+			     attr->ino, ret);
 	dentry_stale(dentry);
 }
 

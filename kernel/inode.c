@@ -209,8 +209,9 @@ static int set_type(struct inode *inode, const struct sfs_attr *attr)
 		inode->i_op = &sfs_special_iops;
 		break;
 	default:
-		pr_err("scoutfs %s: inode %llu has mode %o, which is no type of file; run fsck.scoutfs\n",
-		       SFS_SB(inode->i_sb)->ident, attr->ino, attr->mode);
+		sfs_port_log(&SFS_SB(inode->i_sb)->vol->host, SFS_LOG_ERR,
+			     "inode %llu has mode %o, which is no type of file; run fsck.scoutfs",
+			     attr->ino, attr->mode);
 		return -EIO;
 	}
 	return 0;
