@@ -27,7 +27,8 @@ kernel_image() {
 	local headers
 
 	if [ "$1" = debug ]; then
-		[ ! -x scripts/debug-kernel ] || scripts/debug-kernel
+		headers=$(scripts/debug-kernel --path 2>/dev/null) &&
+			echo "$headers/bzImage"
 		return
 	fi
 	headers=$(kernel_headers "$1")
