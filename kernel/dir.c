@@ -545,5 +545,4 @@ const struct file_operations sfs_dir_fops = {
 	.iterate_shared = iterate,
 	.fsync = sfs_fsync_vfs,
 	.unlocked_ioctl = sfs_ioctl_vfs,
-	.compat_ioctl = compat_ptr_ioctl,
 };
