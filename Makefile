@@ -60,6 +60,8 @@ unit_src := $(wildcard tests/unit/*.c)
 host_test_src := $(wildcard tests/host/*.c)
 # what the shell tests under tests/mount and tests/fuse call
 mount_test_src := $(wildcard tests/mount/*.c)
+# and those under tests/vm
+vm_test_src := $(wildcard tests/vm/*.c)
 fuzz_src := $(wildcard fuzz/*.c)
 fuzz_lib_src := $(wildcard fuzz/lib/*.c)
 man_src := $(wildcard man/*.5 man/*.7 man/*.8)
@@ -86,19 +88,21 @@ programs += $(if $(sim_main),$(B)/sim)
 unit_tests := $(unit_src:%.c=$(B)/%)
 host_tests := $(host_test_src:%.c=$(B)/%)
 mount_tests := $(mount_test_src:%.c=$(B)/%)
+vm_tests := $(vm_test_src:%.c=$(B)/%)
 fuzzers := $(fuzz_src:%.c=$(B)/%)
 
 # rules.mk files add sources, TAP programs that are run with several seeds or
 # once, and other programs that tests need.
 seeded_tests = $(unit_tests)
 plain_tests = $(host_tests)
-extra_tests = $(mount_tests)
+extra_tests = $(mount_tests) $(vm_tests)
 
 .PHONY: all
 all: products
 
 all_src := $(core_src) $(host_src) $(tools_src) $(fuse_src) $(mount_src) \
-	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(mount_test_src)
+	$(sim_src) $(sim_main) $(unit_src) $(host_test_src) $(mount_test_src) \
+	$(vm_test_src)
 
 flags_file := $(B)/.flags
 
@@ -111,6 +115,7 @@ $(B)/fuse/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tools/%.o: WORLD = $(LIBC_CFLAGS)
 $(B)/tests/host/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 $(B)/tests/mount/%.o: WORLD = $(LIBC_CFLAGS) -Itests
+$(B)/tests/vm/%.o: WORLD = $(LIBC_CFLAGS) -Itests
 
 -include $(wildcard */rules.mk tests/*/rules.mk)
 
@@ -187,7 +192,7 @@ $(host_tests): $(B)/%: $(B)/%.o $(host_lib) $(thread_libs)
 	$(call say,LINK,$@)
 	$(link) $(HOST_LIBS)
 
-$(mount_tests): $(B)/%: $(B)/%.o
+$(mount_tests) $(vm_tests): $(B)/%: $(B)/%.o
 	$(call say,LINK,$@)
 	$(link)
 

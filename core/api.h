@@ -457,6 +457,33 @@ struct sfs_alloc_detail {
 int sfs_alloc_detail(struct sfs_fs *fs, struct sfs_alloc_detail *ents,
 		     __u32 nr);
 
+/* ---- what is counted, what there is ------------------------------------- */
+
+/*
+ * Counters of a mount and of the server it talks to (base/counters.h).  They
+ * only grow.  Names are fit to be file names.
+ */
+int sfs_counters_nr(void);
+const char *sfs_counter_name(int i);
+const char *sfs_counter_text(int i);
+__u64 sfs_counter_read(struct sfs_fs *fs, int i);
+
+/*
+ * Lines about objects in memory, for whoever looks for the reason of
+ * something.  Each object is copied under its lock and formatted outside;
+ * objects of one dump may be of different moments.  @line returns nonzero to
+ * end it.
+ */
+int sfs_dumps_nr(void);
+const char *sfs_dump_name(int i);
+void sfs_dump(struct sfs_fs *fs, int i,
+	      int (*line)(void *arg, const char *text), void *arg);
+
+/* The version of what is on the device, which format_version does not show. */
+int sfs_engine_version(void);
+/* Names of the test triggers (port.h), NULL beyond the last. */
+const char *sfs_trigger_name(unsigned int trigger);
+
 /* ---- checking and printing ---------------------------------------------- */
 
 /*

@@ -97,6 +97,24 @@ int sfs_port_trigger(struct sfs_host *host, unsigned int trigger);
 /* Bytes that the cache of clean metadata blocks may use. */
 __u64 sfs_port_cache_budget(struct sfs_host *host);
 
+/*
+ * Rare events inside the core, for whoever traces the host: what it does with
+ * one must be cheap.  a, b, c are as the list says; errors are 0 or negative.
+ */
+enum sfs_trace_event {
+	SFS_TRACE_FREEZE,		/* transaction, its items, their bytes */
+	SFS_TRACE_PUBLISHED,		/* transaction, bytes of its run, error */
+	SFS_TRACE_EDIT,			/* version, slices that came, that went */
+	SFS_TRACE_REFILL,		/* 0 metadata or 1 data, amount, error */
+	SFS_TRACE_COMPACT_BEGIN,	/* slices of level 0 taken, there, version */
+	SFS_TRACE_COMPACT_STEP,		/* items read and written so far, bytes */
+	SFS_TRACE_COMPACT_END,		/* runs written, their bytes, error */
+	SFS_TRACE_CHECKPOINT,		/* root generation, items, error */
+	SFS_NR_TRACE_EVENTS
+};
+void sfs_port_trace(struct sfs_host *host, int event, __s64 a, __s64 b,
+		    __s64 c);
+
 /* ---- host: upcalls ----------------------------------------------------- */
 
 /*

@@ -173,6 +173,10 @@ void op_setattr(struct sfs_req *req)
 	if ((set.mask & (SFS_SET_UID | SFS_SET_GID)) ||
 	    ((set.mask & SFS_SET_MODE) && (set.mode & (S_ISGID | S_ISUID))))
 		sfs_caller_fill(&c);
+	/* the kernel says so when a truncation takes setuid and setgid */
+	if ((set.mask & (SFS_SET_SIZE | SFS_SET_MODE | SFS_SET_KILL_PRIV)) ==
+	    SFS_SET_SIZE)
+		c.cred.caps |= SFS_CAP_FSETID;
 	do {
 		sfs_ilock_excl(fs, &il, ino, 0, 0, 0);
 		ret = sfs_setattr(fs, &c.cred, ino, &set, &attr);

@@ -46,9 +46,11 @@ void op_open(struct sfs_req *req)
 		return;
 	}
 	if (in->flags & O_TRUNC) {
+		sfs_caller_init(&c, req);
 		if (in->open_flags & FW_OPEN_KILL_SUIDGID)
 			set.mask |= SFS_SET_KILL_PRIV;
-		sfs_caller_init(&c, req);
+		else
+			c.cred.caps |= SFS_CAP_FSETID;
 		sfs_ilock_excl(conn->fs, &il, ino, 0, 0, 0);
 		ret = sfs_setattr(conn->fs, &c.cred, ino, &set, &attr);
 		sfs_iunlock(conn->fs, &il);

@@ -84,6 +84,25 @@ int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 	return 0;
 }
 
+/* Lines for whoever lets the daemon tell all. */
+void sfs_port_trace(struct sfs_host *host, int event, __s64 a, __s64 b,
+		    __s64 c)
+{
+	static const char *const names[SFS_NR_TRACE_EVENTS] = {
+		[SFS_TRACE_FREEZE] = "freeze",
+		[SFS_TRACE_PUBLISHED] = "published",
+		[SFS_TRACE_EDIT] = "edit",
+		[SFS_TRACE_REFILL] = "refill",
+		[SFS_TRACE_COMPACT_BEGIN] = "compact-begin",
+		[SFS_TRACE_COMPACT_STEP] = "compact-step",
+		[SFS_TRACE_COMPACT_END] = "compact-end",
+		[SFS_TRACE_CHECKPOINT] = "checkpoint",
+	};
+
+	sfs_port_log(host, SFS_LOG_DEBUG, "%s %lld %lld %lld", names[event], a,
+		     b, c);
+}
+
 __u64 sfs_port_cache_budget(struct sfs_host *host)
 {
 	return host->cache_budget;

@@ -106,6 +106,10 @@ static int fill(struct sfs_host *host, int dir_fd, __u64 fsid, __u64 rid,
 	ret = write_file(dir_fd, "format_version", text);
 	if (ret < 0)
 		return ret;
+	snprintf(text, sizeof(text), "%d\n", sfs_engine_version());
+	ret = write_file(dir_fd, "engine_version", text);
+	if (ret < 0)
+		return ret;
 	/* an image file has no numbers */
 	if (data->is_block) {
 		snprintf(text, sizeof(text), "%u:%u\n", major(data->rdev),

@@ -44,6 +44,7 @@
 #include "volume.h"
 
 struct sfs_sysfs;
+struct sfs_vfs_counters;
 
 /* Values of mount options; names, ranges and defaults: options.c. */
 struct sfs_options {
@@ -70,7 +71,9 @@ struct sfs_sb {
 	struct sfs_fs *fs;		/* I: the mount of the core */
 	struct sfs_options opts;	/* L(opts_lock); read anywhere, READ_ONCE */
 	struct mutex opts_lock;		/* who changes options: remount, sysfs */
+	struct sfs_shrinker *shrinker;	/* I: of the core's cache */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
+	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
 	bool failed;			/* O(unmount): the last publish failed */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
@@ -104,6 +107,7 @@ struct sfs_ki {
 	spinlock_t ioend_lock;
 	struct list_head ioends;	/* L(ioend_lock) */
 	struct work_struct ioend_work;
+	u32 map_seq;			/* L(ilock): counts changes of extents */
 };
 
 static inline struct sfs_ki *SFS_KI(const struct inode *inode)
@@ -166,6 +170,13 @@ int sfs_ki_refresh(struct inode *inode);
  */
 void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all);
 
+/*
+ * After sfs_setattr() of @set, and under the same ilock: ends of writeback read
+ * the times under it, so none brings back an older one.
+ */
+void sfs_ki_take_set(struct inode *inode, const struct sfs_setattr *set,
+		     const struct sfs_attr *attr);
+
 extern const struct inode_operations sfs_file_iops;	/* inode.c */
 extern const struct inode_operations sfs_special_iops;	/* inode.c */
 extern const struct inode_operations sfs_symlink_iops;	/* inode.c */
@@ -200,6 +211,20 @@ int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
  * meanwhile.  Takes i_rwsem shared and the invalidate lock.
  */
 int sfs_stat_more_vfs(struct inode *inode, struct sfs_attr *ret_attr);
+/*
+ * [@pos, @pos + @len) is on the device: the core makes it part of the file as
+ * far as it lies below @size, with the VFS inode's times.  May wait.
+ */
+int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size);
+/*
+ * Does the waiting for a later write to [@pos, @pos + @len), as far as it is
+ * below the size, while the caller has no folio locked.
+ */
+int sfs_prepare_write(struct inode *inode, loff_t pos, loff_t len);
+/* Before the file becomes longer: zeroes behind its end.  i_rwsem. */
+int sfs_zero_eof(struct inode *inode);
+/* st_blocks, given what the core counts: also what is not written back yet. */
+u64 sfs_blocks_vfs(struct inode *inode, u64 blocks);
 extern const struct iomap_ops sfs_iomap_read_ops;
 extern const struct iomap_ops sfs_iomap_write_ops;
 int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
@@ -241,6 +266,12 @@ const char *sfs_options_name(int i, umode_t *ret_mode);
 int sfs_options_text(const struct sfs_options *opts, int i, char *buf,
 		     size_t size);
 int sfs_options_set(struct sfs_sb *sbi, int i, const char *text);
+
+/* ---- counters.c, see counters.h ---------------------------------------------------- */
+
+/* With the superblock's private part; release is for one without, too. */
+int sfs_counters_alloc(struct sfs_sb *sbi);
+void sfs_counters_release(struct sfs_sb *sbi);
 
 /* ---- sysfs.c, debugfs.c --------------------------------------------------------- */
 

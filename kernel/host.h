@@ -2,6 +2,7 @@
 #ifndef SFS_KERNEL_HOST_H
 #define SFS_KERNEL_HOST_H
 
+#include <linux/atomic.h>
 #include <linux/bio.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -25,6 +26,18 @@ struct sfs_log_limit {
 	unsigned long since;		/* L(log_lock): jiffies */
 	u32 lines;			/* L(log_lock) */
 	u32 dropped;			/* L(log_lock) */
+};
+
+/*
+ * How a test trigger of the core (port.h) is armed: by debugfs.c, asked by
+ * sfs_port_trigger().
+ */
+#define SFS_NR_ARMS 16
+
+struct sfs_arm {
+	atomic_t every;			/* 0: never, -1: once, N: every Nth time */
+	atomic_t asked;			/* A: while armed */
+	atomic_t fired;			/* A */
 };
 
 /*
@@ -68,6 +81,8 @@ struct sfs_host {
 	/* I: sfs_port_mount_down() and sfs_host_fence(); may be NULL */
 	void (*on_down)(void *arg, const char *why);
 	void *on_down_arg;
+
+	struct sfs_arm arms[SFS_NR_ARMS];	/* A */
 };
 
 /* ---- port_block.c ---------------------------------------------------------- */
@@ -105,5 +120,10 @@ void sfs_env_exit(struct sfs_host *host);
 /* Between the two, host->said is the last error or warning told by this task. */
 void sfs_env_listen(struct sfs_host *host, bool quiet);
 void sfs_env_listen_end(struct sfs_host *host);
+
+/* ---- debugfs.c ------------------------------------------------------------- */
+
+/* Whether the trigger fires now; cheap while it is not armed. */
+int sfs_arm_fires(struct sfs_host *host, unsigned int trigger);
 
 #endif

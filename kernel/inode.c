@@ -142,6 +142,16 @@ void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all)
 	mutex_unlock(&ki->lock);
 }
 
+void sfs_ki_take_set(struct inode *inode, const struct sfs_setattr *set,
+		     const struct sfs_attr *attr)
+{
+	sfs_ki_take(inode, attr, false);
+	if (set->mask & (SFS_SET_ATIME | SFS_SET_ATIME_NOW))
+		inode_set_atime_to_ts(inode, to_ts(&attr->atime));
+	if (set->mask & (SFS_SET_MTIME | SFS_SET_MTIME_NOW | SFS_SET_SIZE))
+		inode_set_mtime_to_ts(inode, to_ts(&attr->mtime));
+}
+
 int sfs_ki_refresh(struct inode *inode)
 {
 	struct sfs_ki *ki = SFS_KI(inode);
@@ -256,6 +266,7 @@ int sfs_getattr_vfs(struct mnt_idmap *idmap, const struct path *path,
 	if (ret < 0)
 		return ret;
 	sfs_fillattr(idmap, mask, inode, stat);
+	stat->blocks = sfs_blocks_vfs(inode, stat->blocks);
 	stat->btime = to_ts(&SFS_KI(inode)->crtime);
 	stat->result_mask |= STATX_BTIME;
 	return 0;
@@ -341,20 +352,6 @@ static void from_iattr(const struct iattr *attr, struct sfs_setattr *set)
 	}
 }
 
-/*
- * Of a regular file the core's times are behind, but those that were set now,
- * and the size is that of the pages.
- */
-static void take_set(struct inode *inode, const struct sfs_setattr *set,
-		     const struct sfs_attr *attr)
-{
-	sfs_ki_take(inode, attr, set->mask & SFS_SET_SIZE);
-	if (set->mask & (SFS_SET_ATIME | SFS_SET_ATIME_NOW))
-		inode_set_atime_to_ts(inode, to_ts(&attr->atime));
-	if (set->mask & (SFS_SET_MTIME | SFS_SET_MTIME_NOW))
-		inode_set_mtime_to_ts(inode, to_ts(&attr->mtime));
-}
-
 static int locked_setattr(struct inode *inode, const struct sfs_cred *cred,
 			  const struct sfs_setattr *set,
 			  struct sfs_attr *ret_attr)
@@ -367,6 +364,8 @@ static int locked_setattr(struct inode *inode, const struct sfs_cred *cred,
 		return sfs_set_size(inode, cred, set, ret_attr);
 	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
 	ret = sfs_setattr(fs, cred, inode->i_ino, set, ret_attr);
+	if (ret == 0)
+		sfs_ki_take_set(inode, set, ret_attr);
 	sfs_iunlock(fs, &il);
 	return ret;
 }
@@ -386,13 +385,6 @@ int sfs_setattr_vfs(struct mnt_idmap *idmap, struct dentry *dentry,
 	if (ret < 0)
 		return ret;
 	from_iattr(iattr, &set);
-	/* or the end of a writeback would put a later time over this one */
-	if ((set.mask & (SFS_SET_MTIME | SFS_SET_MTIME_NOW)) &&
-	    S_ISREG(inode->i_mode)) {
-		ret = filemap_write_and_wait(inode->i_mapping);
-		if (ret < 0)
-			return ret;
-	}
 	ret = sfs_caller_init(&c);
 	if (ret < 0)
 		return ret;
@@ -403,8 +395,6 @@ int sfs_setattr_vfs(struct mnt_idmap *idmap, struct dentry *dentry,
 	}
 	ret = locked_setattr(inode, &c.cred, &set, &attr);
 	sfs_caller_exit(&c);
-	if (ret == 0)
-		take_set(inode, &set, &attr);
 	return ret;
 }
 

@@ -22,6 +22,7 @@
 
 #include "port.h"
 #include "host.h"
+#include "trace.h"
 
 #define LOG_WINDOW (5 * HZ)
 #define LOG_LINES 30
@@ -121,6 +122,7 @@ void sfs_port_log(struct sfs_host *host, int level, const char *fmt, ...)
 	vaf.fmt = fmt;
 	vaf.va = &args;
 	level = clamp_t(int, level, SFS_LOG_ERR, SFS_LOG_DEBUG);
+	trace_sfs_log(READ_ONCE(host->name), level, &vaf);
 	if (!listened(host, level, &vaf) &&
 	    log_allowed(host, level, &dropped)) {
 		say_dropped(host, dropped);
@@ -162,10 +164,10 @@ int sfs_port_killed(struct sfs_host *host)
 	return fatal_signal_pending(current);
 }
 
-/* Never: a kernel for users has no way to arm one. */
+/* Only root arms one, see debugfs.c. */
 int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 {
-	return 0;
+	return sfs_arm_fires(host, trigger);
 }
 
 /*

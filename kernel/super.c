@@ -105,6 +105,9 @@ static void leave(struct sfs_sb *sbi)
 	if (sbi->ioend_wq)
 		destroy_workqueue(sbi->ioend_wq);
 	sbi->ioend_wq = NULL;
+	if (sbi->shrinker)
+		sfs_shrinker_destroy(sbi->shrinker);
+	sbi->shrinker = NULL;
 	if (sbi->fs && sfs_unmount(sbi->fs) < 0)
 		sbi->failed = true;
 	sbi->fs = NULL;
@@ -135,6 +138,7 @@ static void sbi_free(struct sfs_sb *sbi)
 	if (sbi->vol)
 		sfs_volume_put(sbi->vol, sbi->failed);
 	sfs_options_free(&sbi->opts);
+	sfs_counters_release(sbi);
 	mutex_destroy(&sbi->opts_lock);
 	kfree(sbi);
 }
@@ -151,7 +155,7 @@ static int start_core(struct sfs_sb *sbi)
 	sfs_volume_set_rid(sbi->vol, sfs_rid(sbi->fs));
 	snprintf(sbi->ident, sizeof(sbi->ident), "f.%06llx.r.%06llx",
 		 sfs_fsid(sbi->fs) >> 40, sfs_rid(sbi->fs) >> 40);
-	return 0;
+	return sfs_shrinker_create(sbi->fs, NULL, sbi->ident, &sbi->shrinker);
 }
 
 static void fill_fields(struct super_block *sb)
@@ -222,6 +226,7 @@ static int open_volume(struct fs_context *fc)
 {
 	struct mount_ctx *ctx = fc->fs_private;
 	struct sfs_sb *sbi;
+	int ret;
 
 	if (!fc->source || !*fc->source)
 		return invalf(fc, "the data device is missing: mount -t scoutfs -o metadev_path=METADATA-DEVICE DATA-DEVICE DIRECTORY");
@@ -236,6 +241,9 @@ static int open_volume(struct fs_context *fc)
 	sbi->opts.metadev_path = kstrdup(ctx->opts.metadev_path, GFP_KERNEL);
 	if (!sbi->opts.metadev_path)
 		return -ENOMEM;
+	ret = sfs_counters_alloc(sbi);
+	if (ret < 0)
+		return ret;
 	return sfs_volume_get(fc, fc->source, ctx->opts.metadev_path,
 			      ctx->opts.force, &sbi->vol);
 }

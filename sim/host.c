@@ -269,6 +269,11 @@ int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 	return fires;
 }
 
+void sfs_port_trace(struct sfs_host *host, int event, s64 a, s64 b, s64 c)
+{
+	BUG_ON(event < 0 || event >= SFS_NR_TRACE_EVENTS);
+}
+
 u64 sfs_port_cache_budget(struct sfs_host *host)
 {
 	return host->cache_budget;

@@ -21,7 +21,7 @@ all_src += $(conf_src) tests/tap.c tests/strict_run.c
 endif
 
 $(unit_tests): $(B)/tests/tap.o
-$(host_tests) $(mount_tests): $(B)/tests/tap_libc.o
+$(host_tests) $(mount_tests) $(vm_tests): $(B)/tests/tap_libc.o
 $(conf)/fiber: $(call obj,$(conf_case_src)) $(B)/tests/tap.o \
 		$(B)/libshim-fiber.a
 $(conf)/thread: $(call obj,$(conf_case_src)) $(B)/tests/tap.o \

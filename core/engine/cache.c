@@ -49,8 +49,12 @@ struct cache_shard {
 	struct list_head lru;		/* L(lock): most recent first */
 	wait_queue_head_t loaded;
 	u64 bytes;			/* L(lock) */
+	u64 blocks;			/* L(lock) */
 	u64 hits;			/* L(lock) */
 	u64 misses;			/* L(lock) */
+	u64 read_bytes;			/* L(lock) */
+	u64 evictions;			/* L(lock) */
+	u64 shrunk_bytes;		/* L(lock) */
 };
 
 struct sfs_cache {
@@ -129,6 +133,7 @@ static void block_unlink(struct cache_shard *shard, struct sfs_block *blk)
 	hlist_del(&blk->hash);
 	list_del(&blk->lru);
 	shard->bytes -= blk->size;
+	shard->blocks--;
 }
 
 /*
@@ -149,6 +154,7 @@ static void shard_evict(struct cache_shard *shard, u64 budget, u32 scan,
 			continue;
 		}
 		block_unlink(shard, blk);
+		shard->evictions++;
 		list_add(&blk->lru, victims);
 	}
 }
@@ -300,7 +306,9 @@ again:
 	hlist_add_head(&fresh->hash, block_bucket(shard, id));
 	list_add(&fresh->lru, &shard->lru);
 	shard->bytes += size;
+	shard->blocks++;
 	shard->misses++;
+	shard->read_bytes += size;
 	shard_evict(shard, cache->shard_budget, EVICT_SCAN, &victims);
 	spin_unlock(&shard->lock);
 	free_victims(&victims);
@@ -326,6 +334,7 @@ static u64 shard_shrink(struct cache_shard *shard, u64 share)
 {
 	LIST_HEAD(victims);
 	u64 target = 0;
+	u64 before;
 	bool done = false;
 	u32 round;
 
@@ -333,7 +342,9 @@ static u64 shard_shrink(struct cache_shard *shard, u64 share)
 		spin_lock(&shard->lock);
 		if (round == 0 && shard->bytes > share)
 			target = shard->bytes - share;
+		before = shard->bytes;
 		shard_evict(shard, target, SHRINK_SCAN, &victims);
+		shard->shrunk_bytes += before - shard->bytes;
 		done = shard->bytes <= target || list_empty(&shard->lru);
 		spin_unlock(&shard->lock);
 	}
@@ -363,7 +374,12 @@ void sfs_cache_stats(struct sfs_cache *cache, struct sfs_cache_stats *ret)
 		spin_lock(&shard->lock);
 		ret->hits += shard->hits;
 		ret->misses += shard->misses;
+		ret->read_bytes += shard->read_bytes;
+		ret->evictions += shard->evictions;
+		ret->shrunk_bytes += shard->shrunk_bytes;
+		ret->blocks += shard->blocks;
 		ret->bytes += shard->bytes;
 		spin_unlock(&shard->lock);
 	}
+	ret->budget_bytes = cache->shard_budget * NR_SHARDS;
 }

@@ -38,7 +38,12 @@ u64 sfs_cache_shrink(struct sfs_cache *cache, u64 bytes);
 struct sfs_cache_stats {
 	u64 hits;
 	u64 misses;
-	u64 bytes;
+	u64 read_bytes;
+	u64 evictions;
+	u64 shrunk_bytes;
+	u64 blocks;		/* now */
+	u64 bytes;		/* now */
+	u64 budget_bytes;
 };
 void sfs_cache_stats(struct sfs_cache *cache, struct sfs_cache_stats *ret);
 

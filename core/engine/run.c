@@ -91,6 +91,7 @@ static struct sfs_block *run_block(struct sfs_run_reader *rd,
 	}
 	if (rd->cache)
 		return sfs_cache_get(rd->cache, &id, size);
+	sfs_count(rd->cnt, merge_block_reads);
 	return read_uncached(rd, &id, size);
 }
 
@@ -228,8 +229,12 @@ static int descend(struct sfs_run_cursor *cur, const struct sfs_key *key,
 			return ret;
 		if (exact) {
 			ret = filter_key(cur, &child, key, true);
+			if (ret == 0)
+				sfs_count(cur->rd->cnt, filter_skips);
 			if (ret <= 0)
 				return ret;
+			if (child.filter_len)
+				sfs_count(cur->rd->cnt, filter_passes);
 		}
 		ret = push_child(cur, &child);
 		if (ret < 0)

@@ -3,6 +3,7 @@
 #define SFS_ENGINE_RUN_H
 
 #include <linux/refcount.h>
+#include "base/counters.h"
 #include "engine/cache.h"
 #include "engine/itemblock.h"
 
@@ -66,6 +67,7 @@ void sfs_run_put(struct sfs_run *run);
 struct sfs_run_reader {
 	struct sfs_host *host;
 	struct sfs_cache *cache;	/* NULL: read without caching */
+	struct sfs_counters *cnt;	/* may be NULL */
 	u64 fsid;
 };
 

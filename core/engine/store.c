@@ -49,7 +49,7 @@
 
 struct sfs_store_batch {
 	struct list_head head;
-	u64 ticket;
+	u64 ticket;		/* of the last transaction in it */
 	u32 len;
 	u32 cap;
 	u8 data[];
@@ -66,6 +66,7 @@ struct sfs_store {
 	u64 replayed;			/* I: records */
 	bool readonly;			/* I */
 	u64 term;			/* I */
+	struct sfs_counters *cnt;	/* I: may be NULL */
 	struct workqueue_struct *wq;	/* I */
 	struct work_struct log_work;
 	struct work_struct checkpoint_work;
@@ -90,6 +91,12 @@ struct sfs_store {
 	int err;			/* L(wait_lock) */
 	bool checkpointing;		/* L(wait_lock) */
 };
+
+void sfs_store_count(struct sfs_store *store, struct sfs_counters *cnt)
+{
+	store->cnt = cnt;
+	store->eng.rd.cnt = cnt;
+}
 
 struct sfs_engine *sfs_store_engine(struct sfs_store *store)
 {
@@ -134,6 +141,11 @@ static void store_fail(struct sfs_store *store, int err)
 void sfs_store_lock(struct sfs_store *store)
 {
 	mutex_lock(&store->mutex);
+}
+
+bool sfs_store_trylock(struct sfs_store *store)
+{
+	return mutex_trylock(&store->mutex);
 }
 
 void sfs_store_unlock(struct sfs_store *store)
@@ -372,8 +384,13 @@ static void log_worker(struct work_struct *work)
 		if (ret < 0)
 			store_fail(store, ret);
 		spin_lock(&store->wait_lock);
-		if (ret == 0)
+		if (ret == 0) {
+			sfs_count(store->cnt, log_batches);
+			sfs_count_by(store->cnt, log_transactions,
+				     batch->ticket - store->durable);
+			sfs_count_by(store->cnt, log_bytes, batch->len);
 			store->durable = batch->ticket;
+		}
 		store->pending_bytes -= batch->len;
 		spin_unlock(&store->wait_lock);
 		wake_up_all(&store->wait);
@@ -761,6 +778,7 @@ static int checkpoint(struct sfs_store *store)
 	struct sfs_log_place log;
 	struct checkpoint *cp;
 	u64 ticket = 0;
+	u64 items = 0;
 	int ret;
 
 	mutex_lock(&store->checkpoint_mutex);
@@ -769,6 +787,7 @@ static int checkpoint(struct sfs_store *store)
 		ret = freeze(store, &gen, &log, &ticket);
 	if (ret < 0)
 		goto out;
+	items = gen->nr_items;
 	cp = checkpoint_alloc(store);
 	ret = cp ? 0 : -ENOMEM;
 	if (ret == 0 && gen->nr_items)
@@ -781,9 +800,13 @@ static int checkpoint(struct sfs_store *store)
 		checkpoint_free(cp);
 	if (ret == 0)
 		ret = merge(store, &log);
-	if (ret == 0)
+	if (ret == 0) {
 		sfs_log_trim(&store->log, &log);
+		sfs_count(store->cnt, checkpoints);
+	}
 out:
+	sfs_port_trace(store->host, SFS_TRACE_CHECKPOINT, store->generation,
+		       items, ret);
 	if (ret < 0) {
 		sfs_err(store->host, "the server's checkpoint failed: error %d",
 			ret);
@@ -1024,6 +1047,26 @@ int sfs_store_format(struct sfs_host *host, const struct sfs_identity *ident)
 }
 
 /* ---- printing -------------------------------------------------------------- */
+
+int sfs_store_to_text(struct sfs_store *store, char *buf, u32 size)
+{
+	u64 pending;
+	u64 durable;
+	u64 ended;
+	int err;
+
+	spin_lock(&store->wait_lock);
+	pending = store->pending_bytes;
+	durable = store->durable;
+	ended = store->ended;
+	err = store->err;
+	spin_unlock(&store->wait_lock);
+	return scnprintf(buf, size,
+			 "store term %llu transactions %llu durable %llu pending-bytes %llu log-bytes %llu region-bytes %llu used %llu error %d",
+			 store->term, ended, durable, pending,
+			 sfs_log_bytes(&store->log), store->ident.region_bytes,
+			 sfs_store_region_used(store), err);
+}
 
 void sfs_store_log(struct sfs_store *store, struct sfs_log_place *ret_from,
 		   u64 *ret_records)

@@ -35,6 +35,8 @@ int sfs_store_open_readonly(struct sfs_host *host,
 /* Checkpoints unless an error forbids it. */
 void sfs_store_close(struct sfs_store *store);
 
+/* Counts what it does in @cnt from now on. */
+void sfs_store_count(struct sfs_store *store, struct sfs_counters *cnt);
 struct sfs_engine *sfs_store_engine(struct sfs_store *store);
 u64 sfs_store_term(const struct sfs_store *store);
 /* First error; nothing becomes durable after one. */
@@ -64,6 +66,7 @@ u64 sfs_store_durable(struct sfs_store *store);
 
 /* Reading without a transaction. */
 void sfs_store_lock(struct sfs_store *store);
+bool sfs_store_trylock(struct sfs_store *store);
 void sfs_store_unlock(struct sfs_store *store);
 
 /* Room in the region, in bytes, for check and statfs. */
@@ -79,6 +82,8 @@ int sfs_store_log_segments(struct sfs_store *store,
 			   int (*fn)(void *arg, u64 addr, u64 bytes),
 			   void *arg);
 
+/* The state it is in now, a line; returns the length.  Waits for nothing. */
+int sfs_store_to_text(struct sfs_store *store, char *buf, u32 size);
 /* Everything about roots and log, as lines. */
 void sfs_store_print(struct sfs_store *store,
 		     void (*line)(void *arg, const char *text), void *arg);

@@ -205,6 +205,12 @@ static int work_on_inode(struct sfs_fs *fs, struct sfs_inode *si,
 	else
 		ret = sfs_trunc_finish(fs, si);
 	sfs_ivol_unclaim(fs, vol);
+	if (ret < 0)
+		return ret;
+	if (busy == SFS_BUSY_DELETING)
+		sfs_count(fs->cnt, inodes_deleted);
+	else
+		sfs_count(fs->cnt, truncates_finished);
 	return ret;
 }
 
@@ -236,6 +242,7 @@ static void work_on_all(struct sfs_fs *fs)
 	struct sfs_truncate_item it;
 	int ret;
 
+	sfs_count(fs->cnt, worker_scans);
 	while (!READ_ONCE(fs->inodes->stopping)) {
 		ret = sfs_item_next(fs, &key, &last, &it, sizeof(it));
 		if (ret < 0 && ret != -ERANGE) {

@@ -218,6 +218,7 @@ __s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
 	u64 want;
 	int ret;
 
+	sfs_count(fs->cnt, op_file_read);
 	ret = file_inode(fs, ino, &si);
 	if (ret < 0)
 		return ret;
@@ -427,6 +428,7 @@ __s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
 	u64 want;
 	int ret;
 
+	sfs_count(fs->cnt, op_file_write);
 	ret = file_inode(fs, ino, &si);
 	if (ret < 0 || !len)
 		return ret;

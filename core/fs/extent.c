@@ -164,6 +164,7 @@ int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
 	struct sfs_extent ext;
 	int ret;
 
+	sfs_count(fs->cnt, op_map_read);
 	ret = sfs_extent_next(fs, ino, block, &ext);
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
@@ -303,6 +304,7 @@ int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
 	struct sfs_inode si;
 	int ret;
 
+	sfs_count(fs->cnt, op_map_write);
 	ret = sfs_inode_read(fs, ino, &si);
 	if (ret < 0)
 		return ret;
@@ -483,6 +485,7 @@ int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
 	struct sfs_inode si;
 	int ret;
 
+	sfs_count(fs->cnt, op_map_written);
 	ret = sfs_inode_read(fs, ino, &si);
 	if (ret < 0)
 		return ret;

@@ -6,6 +6,7 @@
 #ifndef SFS_FS_H
 #define SFS_FS_H
 
+#include "base/counters.h"
 #include "fs/fs_format.h"
 #include "fs/fs_types.h"
 

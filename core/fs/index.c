@@ -103,6 +103,7 @@ int sfs_walk_inodes(struct sfs_fs *fs, int index,
 	u8 type;
 	int ret;
 
+	sfs_count(fs->cnt, op_walk);
 	if (index == SFS_WALK_META_SEQ)
 		type = SFS_INDEX_META_SEQ;
 	else if (index == SFS_WALK_DATA_SEQ)

@@ -159,6 +159,7 @@ int sfs_getattr(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 	struct sfs_inode si;
 	int ret;
 
+	sfs_count(fs->cnt, op_getattr);
 	ret = sfs_inode_read(fs, ino, &si);
 	if (ret < 0)
 		return ret;
@@ -321,6 +322,7 @@ int sfs_setattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct setattr op = { .cred = cred, .set = set };
 	int ret;
 
+	sfs_count(fs->cnt, op_setattr);
 	ret = sfs_inode_read(fs, ino, &op.si);
 	if (ret < 0)
 		return ret;

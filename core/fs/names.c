@@ -230,6 +230,7 @@ int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	struct sfs_entry e;
 	int ret;
 
+	sfs_count(fs->cnt, op_lookup);
 	ret = sfs_dir_read(fs, cred, dir, &dsi);
 	if (ret < 0)
 		return ret;
@@ -347,6 +348,7 @@ int sfs_create(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	struct create op = {};
 	int ret;
 
+	sfs_count(fs->cnt, op_create);
 	switch (mode & S_IFMT) {
 	case S_IFCHR:
 	case S_IFBLK:
@@ -375,6 +377,7 @@ int sfs_symlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	struct create op = { .target = target, .target_len = target_len };
 	int ret;
 
+	sfs_count(fs->cnt, op_symlink);
 	if (!target_len)
 		return -ENOENT;
 	if (target_len > SFS_SYMLINK_MAX)
@@ -429,6 +432,7 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct sfs_entry e;
 	int ret;
 
+	sfs_count(fs->cnt, op_link);
 	ret = sfs_inode_read(fs, ino, &si);
 	if (ret < 0)
 		return ret;
@@ -503,6 +507,7 @@ int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	struct sfs_entry e;
 	int ret;
 
+	sfs_count(fs->cnt, op_unlink);
 	ret = sfs_dir_for_gone(fs, cred, dir, name, len, ino, &dsi, &e, &si);
 	if (ret < 0)
 		return ret;
@@ -519,6 +524,7 @@ int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	struct sfs_entry e;
 	int ret;
 
+	sfs_count(fs->cnt, op_unlink);
 	ret = sfs_dir_for_gone(fs, cred, dir, name, len, ino, &dsi, &e, &si);
 	if (ret < 0)
 		return ret;

@@ -157,6 +157,7 @@ int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
 	u32 start;
 	int ret;
 
+	sfs_count(fs->cnt, op_ino_path);
 	if (ino == SFS_ROOT_INO)
 		return -ENOENT;
 	size = min_t(u32, size, S32_MAX);

@@ -112,6 +112,7 @@ int sfs_readdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	bool full = false;
 	int ret;
 
+	sfs_count(fs->cnt, op_readdir);
 	if (size > S32_MAX)
 		f.size = S32_MAX;
 	ret = sfs_inode_read(fs, dir, &dsi);

@@ -198,6 +198,7 @@ int sfs_rename(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 old_dir,
 	struct rename op = { .cred = cred };
 	int ret;
 
+	sfs_count(fs->cnt, op_rename);
 	if (flags & ~SFS_RENAME_NOREPLACE)
 		return -EINVAL;
 	ret = sfs_dir_for_gone(fs, cred, old_dir, old_name, old_len, ino,

@@ -123,10 +123,12 @@ void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 
 int sfs_fsync(struct sfs_fs *fs, __u64 ino, int datasync)
 {
+	sfs_count(fs->cnt, op_sync);
 	return sfs_publish(fs);
 }
 
 int sfs_sync(struct sfs_fs *fs)
 {
+	sfs_count(fs->cnt, op_sync);
 	return sfs_publish(fs);
 }

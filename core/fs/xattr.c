@@ -246,6 +246,7 @@ int sfs_getxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	int class;
 	int ret;
 
+	sfs_count(fs->cnt, op_xattr_read);
 	class = xattr_class(name, &len);
 	if (class < 0)
 		return class;
@@ -287,6 +288,7 @@ int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	u32 used = 0;
 	int ret;
 
+	sfs_count(fs->cnt, op_xattr_read);
 	ret = sfs_inode_read(fs, ino, &si);
 	if (ret < 0)
 		return ret;
@@ -406,6 +408,7 @@ int sfs_setxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct sfs_time now;
 	int ret;
 
+	sfs_count(fs->cnt, op_xattr_write);
 	if ((flags & ~(SFS_XATTR_CREATE | SFS_XATTR_REPLACE)) ||
 	    flags == (SFS_XATTR_CREATE | SFS_XATTR_REPLACE))
 		return -EINVAL;
@@ -446,6 +449,7 @@ int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct sfs_time now;
 	int ret;
 
+	sfs_count(fs->cnt, op_xattr_write);
 	ret = change_prepare(fs, cred, ino, name, &ch);
 	if (ret < 0)
 		goto out;

@@ -80,6 +80,9 @@ static int apply(struct sfs_fs *fs, const struct sfs_edit *edit)
 	sfs_view_put(&fs->eng, view);
 	mutex_unlock(&fs->view_mutex);
 	sfs_manifest_put(&fs->eng, man);
+	sfs_count(fs->cnt, edits_applied);
+	sfs_port_trace(fs->host, SFS_TRACE_EDIT, edit->version, edit->nr_add,
+		       edit->nr_del);
 	return ret;
 }
 

@@ -106,6 +106,7 @@ static void fs_free(struct sfs_fs *fs)
 	if (fs->frozen)
 		sfs_txn_free(fs->frozen);
 	sfs_space_exit(fs);
+	sfs_counters_free(fs->cnt);
 	kfree(fs);
 }
 
@@ -113,6 +114,9 @@ static int fs_init(struct sfs_fs *fs)
 {
 	int ret;
 
+	fs->cnt = sfs_counters_create();
+	if (!fs->cnt)
+		return -ENOMEM;
 	ret = sfs_identity_load(fs->host, &fs->ident);
 	if (ret < 0)
 		return ret;
@@ -122,6 +126,7 @@ static int fs_init(struct sfs_fs *fs)
 				   512ULL << 10, 4ULL << 20);
 	ret = sfs_engine_init(&fs->eng, fs->host, fs->fsid,
 			      sfs_port_cache_budget(fs->host));
+	fs->eng.rd.cnt = fs->cnt;
 	if (ret == 0)
 		ret = sfs_dext_room(&fs->data, DATA_LIST_EXTENTS);
 	if (ret == 0) {
@@ -318,7 +323,7 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
 	ret = fs_init(fs);
 	if (ret < 0)
 		goto err_free;
-	ret = sfs_client_init(&fs->net, fs->rid, early_event, fs);
+	ret = sfs_client_init(&fs->net, fs->rid, fs->cnt, early_event, fs);
 	if (ret < 0)
 		goto err_free;
 	ret = sfs_server_attach(srv, &fs->net);

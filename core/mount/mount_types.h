@@ -62,6 +62,7 @@ struct sfs_fs {
 	u64 rid;			/* I */
 	u8 hash_key[16];		/* I: SipHash key of names */
 	struct sfs_inodes *inodes;	/* I: the filesystem floor's own */
+	struct sfs_counters *cnt;	/* I */
 
 	struct sfs_client net;		/* slots towards the server */
 	struct sfs_engine eng;

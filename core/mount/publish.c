@@ -89,7 +89,10 @@ static int write_run(struct sfs_fs *fs, struct sfs_txn *txn,
 		sfs_run_writer_abort(wr);
 		return ret;
 	}
-	return sfs_run_writer_finish(wr, ret_run);
+	ret = sfs_run_writer_finish(wr, ret_run);
+	if (ret == 0)
+		sfs_count_by(fs->cnt, publish_bytes, (*ret_run)->bytes);
+	return ret;
 }
 
 static void put_extents(struct sfs_msg_extent *ext,
@@ -270,16 +273,24 @@ static int publish_one(struct sfs_fs *fs)
 	if (!txn)
 		return ret;
 	wait_event(fs->txn_wait, has_no_holders(fs, txn));
+	sfs_port_trace(fs->host, SFS_TRACE_FREEZE, txn->nr, txn->gen->nr_items,
+		       txn->gen->val_bytes);
 	if (txn->gen->nr_items)
 		ret = write_run(fs, txn, &run);
 	if (ret == 0)
 		ret = flush_devices(fs, txn, run);
 	if (ret == 0)
 		ret = send_publish(fs, txn, run);
+	sfs_port_trace(fs->host, SFS_TRACE_PUBLISHED, txn->nr,
+		       run ? run->bytes : 0, ret);
 	if (run)
 		sfs_run_put(run);
 	if (ret < 0)
 		return ret;
+	sfs_count(fs->cnt, publishes);
+	sfs_count_by(fs->cnt, publish_items, txn->gen->nr_items);
+	sfs_count_by(fs->cnt, publish_extents,
+		     txn->consumed.nr + txn->freed.nr);
 	sfs_space_unreserve(fs, txn->bytes_reserved);
 	spin_lock(&fs->txn_lock);
 	fs->frozen = NULL;
@@ -348,6 +359,8 @@ void sfs_publish_timer(struct work_struct *work)
 	    ++fs->skipped_ticks > MAX_SKIPPED_TICKS) {
 		fs->skipped_ticks = 0;
 		sfs_publish_kick(fs, dirty ? nr : 0);
+	} else {
+		sfs_count(fs->cnt, publish_timer_skips);
 	}
 	queue_work(fs->wq, &fs->ack_work);
 	queue_delayed_work(fs->wq, &fs->timer_work,
@@ -395,6 +408,7 @@ void sfs_publish_idle(struct work_struct *work)
 	int i;
 	u64 nr;
 
+	sfs_count(fs->cnt, publish_idle);
 	for (i = 0; i < 2; i++) {
 		if (!take_empty(fs, &nr)) {
 			/* not now: it is changing something itself */

@@ -214,14 +214,17 @@ int sfs_space_reserve(struct sfs_fs *fs, u64 bytes, enum sfs_space_class class)
 		ret = sfs_mount_error(fs);
 		if (ret < 0)
 			break;
+		sfs_count(fs->cnt, meta_refills);
 		ret = request_segs(fs, max(bytes, 2 * fs->freeze_bytes),
 				   for_delete);
+		sfs_port_trace(fs->host, SFS_TRACE_REFILL, 0, bytes, ret);
 		if (try_reserve(fs, bytes, class)) {
 			ret = 0;
 			break;
 		}
 		if (ret < 0 && ret != -EAGAIN)
 			break;
+		sfs_count(fs->cnt, meta_refill_waits);
 		if (ret == -EAGAIN)
 			msleep(SPACE_RETRY_MS);
 		ret = sfs_port_killed(fs->host) ? -EINTR : -ENOSPC;
@@ -302,6 +305,7 @@ static int request_data(struct sfs_fs *fs, u64 goal, u64 want)
 	struct sfs_msg *req;
 	int ret;
 
+	sfs_count(fs->cnt, data_refills);
 	req = sfs_msg_alloc(SFS_MSG_DATA_SPACE, sizeof(*ask));
 	if (!req)
 		return -ENOMEM;
@@ -379,6 +383,7 @@ int sfs_data_reserve(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 		ret = sfs_mount_error(fs);
 		if (ret == 0)
 			ret = request_data(fs, goal, want);
+		sfs_port_trace(fs->host, SFS_TRACE_REFILL, 1, want, ret);
 		if (ret == -ENOSPC && !published) {
 			/* what was freed may not be published yet */
 			published = true;

@@ -83,10 +83,16 @@ static void leave(struct sfs_fs *fs, struct sfs_txn *txn, u32 extents_left)
 static int wait_admission(struct sfs_fs *fs, const struct sfs_need *need,
 			  enum sfs_space_class class, struct sfs_txn **ret_txn)
 {
-	u64 start = sfs_port_boot_ns(fs->host);
 	bool patient = class == SFS_SPACE_USER;
+	u64 start;
 	int err;
 
+	if (admit(fs, need, patient, ret_txn, &err))
+		return err;
+	sfs_count(fs->cnt, hold_waits);
+	if (patient && sfs_publish_l0(fs) >= L0_HARD_LIMIT)
+		sfs_count(fs->cnt, hold_waits_level0);
+	start = sfs_port_boot_ns(fs->host);
 	while (!wait_event_timeout(fs->txn_wait,
 				   admit(fs, need, patient, ret_txn, &err),
 				   msecs_to_jiffies(ADMIT_POLL_MS))) {
@@ -130,6 +136,7 @@ int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 	hold->txn_nr = txn->nr;
 	hold->left = *need;
 	hold->mem_left = mem;
+	sfs_count(fs->cnt, holds);
 	return 0;
 err_space:
 	sfs_space_unreserve(fs, space);
@@ -203,6 +210,7 @@ int sfs_item_get(struct sfs_fs *fs, const struct sfs_key *key, void *buf,
 {
 	int ret = sfs_mount_error(fs);
 
+	sfs_count(fs->cnt, item_reads);
 	return ret ?: sfs_engine_get(&fs->eng, key, buf, size);
 }
 

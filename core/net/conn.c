@@ -144,12 +144,34 @@ void sfs_conn_send(struct sfs_conn *conn, int from_side, struct sfs_msg *msg)
 
 /* ---- the mount's slots --------------------------------------------------- */
 
+static void count_msg(struct sfs_client *client, const struct sfs_msg *msg)
+{
+	u32 type = le16_to_cpu(msg->hdr.type);
+
+	switch (type) {
+	case SFS_MSG_JOIN ... SFS_MSG_LEAVE:
+		sfs_count_nr(client->cnt, SFS_CNT_msg_join + type - SFS_MSG_JOIN,
+			     1);
+		break;
+	case SFS_MSG_ACK:
+		sfs_count(client->cnt, msg_ack);
+		break;
+	case SFS_MSG_EDIT:
+		sfs_count(client->cnt, msg_edit);
+		break;
+	}
+}
+
+static_assert(SFS_CNT_msg_leave - SFS_CNT_msg_join ==
+	      SFS_MSG_LEAVE - SFS_MSG_JOIN);
+
 static void client_recv(void *arg, struct sfs_msg *msg)
 {
 	struct sfs_client *client = arg;
 	struct sfs_client_slot *slot;
 
 	if (!msg->hdr.is_reply) {
+		count_msg(client, msg);
 		client->event(client->arg, msg);
 		return;
 	}
@@ -171,6 +193,7 @@ static void client_recv(void *arg, struct sfs_msg *msg)
 }
 
 int sfs_client_init(struct sfs_client *client, u64 rid,
+		    struct sfs_counters *cnt,
 		    void (*event)(void *arg, struct sfs_msg *msg), void *arg)
 {
 	struct sfs_client_slot *slot;
@@ -178,6 +201,7 @@ int sfs_client_init(struct sfs_client *client, u64 rid,
 	int i;
 
 	client->rid = rid;
+	client->cnt = cnt;
 	client->event = event;
 	client->arg = arg;
 	for (i = 0; i < SFS_NR_SLOTS; i++) {
@@ -223,6 +247,7 @@ int sfs_client_call(struct sfs_client *client, int nr, struct sfs_msg *req,
 	req->hdr.slot = (u8)nr;
 	req->hdr.rid = cpu_to_le64(client->rid);
 	req->hdr.seq = cpu_to_le64(slot->seq);
+	count_msg(client, req);
 	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, req);
 	wait_for_completion(&slot->done);
 	reply = slot->reply;
@@ -243,5 +268,6 @@ int sfs_client_call(struct sfs_client *client, int nr, struct sfs_msg *req,
 void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg)
 {
 	msg->hdr.rid = cpu_to_le64(client->rid);
+	count_msg(client, msg);
 	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, msg);
 }

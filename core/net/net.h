@@ -7,6 +7,7 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
+#include "base/counters.h"
 #include "net/msg_format.h"
 
 /* A message on its way or waiting to be handled. */
@@ -74,10 +75,15 @@ struct sfs_client {
 	struct sfs_client_slot slots[SFS_NR_SLOTS];
 	void (*event)(void *arg, struct sfs_msg *msg);
 	void *arg;
+	struct sfs_counters *cnt;	/* I */
 };
 
-/* @event gets what the server sends by itself, in order; owns the message. */
+/*
+ * @event gets what the server sends by itself, in order; owns the message.
+ * Messages of either direction but replies are counted in @cnt.
+ */
 int sfs_client_init(struct sfs_client *client, u64 rid,
+		    struct sfs_counters *cnt,
 		    void (*event)(void *arg, struct sfs_msg *msg), void *arg);
 /* Nothing arrives at either end any more; then the server lets go of it. */
 void sfs_client_close(struct sfs_client *client);

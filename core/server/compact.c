@@ -286,6 +286,9 @@ static int merge_range(struct job *job, struct sfs_slice *slice,
 	sfs_iter_exit(&it);
 	if (ret < 0)
 		return ret;
+	sfs_count(job->srv->cnt, compact_steps);
+	sfs_port_trace(job->srv->host, SFS_TRACE_COMPACT_STEP, job->items_in,
+		       job->items_out, written(job));
 	if (slice)
 		job->merged[job->nr_merged++] = slice;
 	job->done = end;
@@ -558,6 +561,20 @@ static void job_free(struct job *job)
 	kvfree(job);
 }
 
+static void count_job(const struct job *job, int err)
+{
+	struct sfs_counters *cnt = job->srv->cnt;
+
+	sfs_count_by(cnt, compact_bytes, job->bytes);
+	if (err < 0) {
+		sfs_count(cnt, compact_jobs_failed);
+		return;
+	}
+	sfs_count(cnt, compact_jobs);
+	sfs_count_by(cnt, compact_items_in, job->items_in);
+	sfs_count_by(cnt, compact_items_out, job->items_out);
+}
+
 static int run_job(struct sfs_server *srv)
 {
 	struct sfs_edit edit = {};
@@ -571,6 +588,8 @@ static int run_job(struct sfs_server *srv)
 		job_free(job);
 		return 0;
 	}
+	sfs_port_trace(srv->host, SFS_TRACE_COMPACT_BEGIN, job->nr_l0,
+		       job->man->levels[0]->nr, job->man->version);
 	ret = run_steps(job);
 	if (ret >= 0)
 		ret = sfs_port_flush(srv->host, SFS_DEV_META);
@@ -586,6 +605,9 @@ static int run_job(struct sfs_server *srv)
 		job->wr = NULL;
 		abandon(job);
 	}
+	count_job(job, ret);
+	sfs_port_trace(srv->host, SFS_TRACE_COMPACT_END, job->nr_out,
+		       job->bytes, ret);
 	sfs_store_lock(srv->store);
 	srv->compact_starved = ret == -ENOSPC ? job->free_before : U64_MAX;
 	sfs_store_unlock(srv->store);

@@ -303,8 +303,10 @@ void sfs_segs_reclaim_worker(struct work_struct *work)
 	struct sfs_server *srv = container_of(work, struct sfs_server,
 					      reclaim_work);
 
-	while (reclaim_batch(srv) > 0)
-		;
+	int nr;
+
+	while ((nr = reclaim_batch(srv)) > 0)
+		sfs_count_by(srv->cnt, segments_reclaimed, nr);
 	sfs_compact_fed(srv);
 }
 

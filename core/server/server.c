@@ -198,6 +198,7 @@ int sfs_srv_new_version(struct sfs_server *srv, struct sfs_store_txn *txn,
 	sfs_manifest_put(&srv->vol, man);
 	if (ret < 0)
 		goto out;
+	sfs_count(srv->cnt, server_edits);
 	srv->version = edit->version;
 	srv->stable = edit->stable;
 	sfs_srv_put_state(srv, txn);
@@ -238,8 +239,10 @@ static void send_posts(struct sfs_server *srv, u64 durable)
 	sfs_store_lock(srv->store);
 	while ((post = next_post(srv, durable))) {
 		list_for_each_entry(sess, &srv->sessions, head) {
-			if (sess->joined)
-				send_edit(sess, post->edit);
+			if (!sess->joined)
+				continue;
+			send_edit(sess, post->edit);
+			sfs_count(srv->cnt, server_edits_sent);
 		}
 		sfs_srv_post_free(post);
 	}
@@ -330,6 +333,7 @@ static void server_free(struct sfs_server *srv)
 		sfs_store_close(srv->store);
 	sfs_segs_exit(srv);
 	sfs_engine_exit(&srv->vol);
+	sfs_counters_free(srv->cnt);
 	kfree(srv);
 }
 
@@ -340,6 +344,11 @@ static struct sfs_server *server_alloc(struct sfs_host *host)
 	srv = kzalloc(sizeof(*srv), GFP_NOFS);
 	if (!srv)
 		return NULL;
+	srv->cnt = sfs_counters_create();
+	if (!srv->cnt) {
+		kfree(srv);
+		return NULL;
+	}
 	srv->host = host;
 	INIT_LIST_HEAD(&srv->sessions);
 	INIT_LIST_HEAD(&srv->posts);
@@ -379,6 +388,7 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 	ret = sfs_identity_load(host, &srv->ident);
 	if (ret == 0)
 		ret = sfs_engine_init(&srv->vol, host, srv->ident.id.fsid, 0);
+	srv->vol.rd.cnt = srv->cnt;
 	if (ret == 0) {
 		srv->wq = alloc_workqueue("sfs-server",
 					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
@@ -390,6 +400,7 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 	if (ret == 0)
 		ret = sfs_store_open(host, &srv->ident, &srv->store);
 	if (ret == 0) {
+		sfs_store_count(srv->store, srv->cnt);
 		srv->items = sfs_store_engine(srv->store);
 		ret = server_load(srv);
 	}

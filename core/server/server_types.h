@@ -71,6 +71,7 @@ struct sfs_server {
 	struct sfs_identity ident;	/* I */
 	struct sfs_store *store;	/* I: its mutex guards what follows */
 	struct sfs_engine *items;	/* I: the store's engine */
+	struct sfs_counters *cnt;	/* I */
 
 	u64 version;			/* L(store) */
 	u64 stable;			/* L(store) */

@@ -123,6 +123,11 @@ int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 	return 0;
 }
 
+void sfs_port_trace(struct sfs_host *host, int event, __s64 a, __s64 b,
+		    __s64 c)
+{
+}
+
 __u64 sfs_port_cache_budget(struct sfs_host *host)
 {
 	return 1 << 20;

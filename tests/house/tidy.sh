@@ -94,6 +94,12 @@ fresh; plant core/fs/b.c "$spdx" '/* Prose. */' '#include "fs/b.h"' \
 check "a global name without the prefix" names
 fresh; plant README.md '[docs](docs/missing.md)'
 check "a link that leads nowhere" links
+fresh; plant docs/operating.md '| `gone_long_ago` | counts nothing |'
+check "a counter that is only described" documented
+fresh; plant docs/operating.md '# Nothing'
+plant core/base/counters.h "$spdx" '#define SFS_COUNTERS(X) X(new_one, "new")'
+plant core/base/a.h "$spdx" '#include "base/counters.h"' 'int sfs_a(void);'
+check "a counter that nobody describes" documented
 
 echo "1..$nr"
 exit $bad

@@ -28,6 +28,42 @@ for seed in $(seq "$(scaled 3)"); do
 	ok "check, seed $seed" check_volume
 done
 
+# ---- every way to make contents durable
+
+ways="fsync fdatasync osync odsync direct"
+! can shared_mmap || ways="$ways msync"
+! can syncfs || ways="$ways syncfs"
+# The process stops when it has done it, and is killed after the power cut: its
+# end must not be what makes it durable.
+durable() { # way
+	local pid i
+
+	"$T/data" durable "$1" "$MNT/$1" &
+	pid=$!
+	stopped=$pid
+	for i in $(seq $((LIMIT * 10))); do
+		case $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) in
+		T) return 0 ;;
+		""|Z) break ;;
+		esac
+		sleep 0.1
+	done
+	return 1
+}
+for way in $ways; do
+	stopped=
+	ok "mount, $way" mount_doomed 5
+	ok "$way" durable "$way"
+	# shellcheck disable=SC2086
+	ok "power cut, $way" power_cut $stopped
+	ok "mount after $way" mount_volume
+	ok "contents are there after $way" 		"$OPS" verify "$MNT/$way" 262144 4
+	ok "unmount after $way" unmount
+done
+ok "check" check_volume
+
+# ---- in the middle of what is going on
+
 # Creates files one after the other, each synced, until the power fails; says
 # how many succeeded.
 create_until_dead() { # directory

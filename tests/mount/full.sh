@@ -55,6 +55,10 @@ for round in $(seq "$(scaled 3)"); do
 	ok "makes room, round $round" room_again $((room * 9 / 10))
 done
 
+ok_if mmap_room "stores fill up, too" "$T/data" full "$MNT/stores" 512m
+rm -f "$MNT/stores"
+ok "which makes room, too" room_again $((room * 9 / 10))
+
 fill_names() {
 	local n=0
 

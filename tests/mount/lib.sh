@@ -22,8 +22,12 @@
 #	remount [OPTIONS]	unmounts and mounts
 #	mount_doomed SEED [N]	mounts so that power can be cut; with N that
 #				happens by itself after about N writes
-#	power_cut		cuts it, and returns when nothing is in use
+#	power_cut [PID]...	cuts it, kills processes that have files open,
+#				and returns when nothing is in use
 #	wait_dead		waits for the cut that comes by itself
+#	device_of FILE		what to call an image file as a device
+#	refused_mount TEXT METADATA DATA [OPTIONS]
+#				mounting fails and a line says TEXT
 #	check_volume		scoutfs check
 #	host_log		what the host had to say
 #	can FEATURE
@@ -156,6 +160,16 @@ eventually() { # command...
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
+}
+
+kill_all() { # pid...
+	local pid
+
+	for pid; do
+		kill -KILL "$pid"
+		wait "$pid" 2>/dev/null
+	done
+	return 0
 }
 
 # One number of `scoutfs stat` or `scoutfs statfs`.

@@ -8,15 +8,10 @@
  * says what was wrong.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -26,66 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-fail(const char *fmt, ...)
-{
-	int err = errno;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, " (errno %d %s)\n", err, strerror(err));
-	exit(1);
-}
-
-#define CHECK(cond) \
-	((cond) ? (void)0 : fail("line %d: %s", __LINE__, #cond))
-/* The call fails with this errno. */
-#define FAILS(call, err) \
-	do { \
-		errno = 0; \
-		if ((call) != -1 || errno != (err)) \
-			fail("line %d: %s, expected %s", __LINE__, #call, \
-			     #err); \
-	} while (0)
-
-static uint64_t number(const char *s)
-{
-	char *end;
-	uint64_t n = strtoull(s, &end, 0);
-
-	if (*end == 'k')
-		return n << 10;
-	if (*end == 'm')
-		return n << 20;
-	if (*end)
-		fail("%s is no number", s);
-	return n;
-}
+#include "check.h"
 
 /* ---- contents ----------------------------------------------------------- */
-
-/* What belongs at each 8 bytes: nothing else in the volume looks like it. */
-static uint64_t word_at(uint64_t pos, uint64_t seed)
-{
-	uint64_t x = (pos + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
-
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ULL;
-	return x ^ x >> 32;
-}
-
-static void fill(unsigned char *buf, size_t len, uint64_t off, uint64_t seed)
-{
-	uint64_t word;
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		word = word_at((off + i) / 8, seed);
-		buf[i] = word >> ((off + i) % 8 * 8);
-	}
-}
 
 /* fill FILE SIZE SEED [CHUNK]: writes SIZE bytes in chunks of an odd size */
 static void cmd_fill(char **arg)
@@ -99,7 +37,7 @@ static void cmd_fill(char **arg)
 	CHECK(fd >= 0);
 	for (off = 0; off < size; off += len) {
 		len = size - off < chunk ? size - off : chunk;
-		fill(buf, len, off, seed);
+		fill_pattern(buf, len, off, seed);
 		CHECK(write(fd, buf, len) == (ssize_t)len);
 	}
 	CHECK(close(fd) == 0);
@@ -121,7 +59,7 @@ static void cmd_verify(char **arg)
 	if ((uint64_t)st.st_size != size)
 		fail("size is %lld", (long long)st.st_size);
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		fill(want, n, off, seed);
+		fill_pattern(want, n, off, seed);
 		for (i = 0; i < n && buf[i] == want[i]; i++)
 			;
 		if (i < n)
@@ -218,7 +156,7 @@ static void cmd_mmap(char **arg)
 	CHECK(rd >= 0);
 	map = mmap(NULL, size, PROT_READ, MAP_SHARED, rd, 0);
 	CHECK(map != MAP_FAILED);
-	fill(buf, size, 0, 7);
+	fill_pattern(buf, size, 0, 7);
 	CHECK(!memcmp(map, buf, size));
 
 	/* a write through another descriptor is seen through the mapping */
@@ -713,11 +651,7 @@ static void cmd_suid(char **arg)
 
 /* ---- */
 
-static const struct {
-	const char *name;
-	int nr_args;
-	void (*fn)(char **arg);
-} commands[] = {
+static const struct command commands[] = {
 	{ "fill", 3, cmd_fill },
 	{ "verify", 3, cmd_verify },
 	{ "sparse", 1, cmd_sparse },
@@ -736,21 +670,10 @@ static const struct {
 	{ "xattr", 1, cmd_xattr },
 	{ "times", 1, cmd_times },
 	{ "suid", 1, cmd_suid },
+	{ NULL },
 };
 
 int main(int argc, char **argv)
 {
-	size_t i;
-
-	for (i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]);
-	     i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		if (argc - 2 < commands[i].nr_args)
-			break;
-		commands[i].fn(argv + 2);
-		return 0;
-	}
-	fprintf(stderr, "ops: wrong arguments\n");
-	return 2;
+	return run_command(commands, argv);
 }

@@ -63,15 +63,24 @@ mount_doomed() { # seed, after how many writes and flushes
 	SCOUTFS_POWERCUT=seed=$1${2:+,after=$2} mount_volume
 }
 
-power_cut() {
+power_cut() { # processes that have files open
 	local pid
 
 	pid=$(daemon_pid) || return 1
-	kill -USR2 "$pid" && wait_daemon
+	kill -USR2 "$pid" && wait_daemon && kill_all "$@"
 }
 
 wait_dead() {
 	wait_daemon
+}
+
+device_of() { # file
+	echo "$1"
+}
+
+refused_mount() { # text, metadata, data, options
+	refused_check "$1" "$BUILD/mount.scoutfs" "$3" "$MNT" \
+		-o "${2:+metadev_path=$2}${4:+${2:+,}$4}"
 }
 
 host_log() {
@@ -88,24 +97,27 @@ kernel_is() { # major, minor
 
 can() { # feature
 	case $1 in
-	power_cut|fsync_error)
+	power_cut)
 		return 0 ;;
 	shared_mmap|btime)
 		kernel_is 6 6 && return
 		why="FUSE of this kernel has no $1" ;;
-	remount)
-		[ "$(id -u)" = 0 ] && return
-		why="not root" ;;
+	remount_options)
+		why="a remount of FUSE does not reach the server" ;;
+	mmap_behind)
+		why="the kernel does not clear FUSE's pages behind the end" ;;
+	mmap_room)
+		why="a FUSE server learns of stores when pages are written" ;;
+	mmap_times)
+		why="a page of a mapping is one more write for a FUSE server" ;;
+	mmap_holes)
+		why="a FUSE server does not know what was stored in a mapping" ;;
 	fiemap)
 		why="the kernel answers FIEMAP of FUSE without asking us" ;;
 	syncfs)
 		why="sync and syncfs do not reach a FUSE server" ;;
-	handles)
-		why="file handles are FUSE's own" ;;
 	several_mounts)
 		why="a volume is mounted through FUSE once" ;;
-	sysfs)
-		why="a program has its status directory elsewhere" ;;
 	esac
 	return 1
 }
@@ -123,10 +135,12 @@ fixture_last_words() {
 }
 
 fixture_cleanup() {
-	local pid i
+	local pid dir i
 
-	for i in $(seq 100); do
-		timeout 10 umount -l "$MNT" 2>/dev/null || break
+	for dir in "$MNT" "$SCRATCH/other"; do
+		for i in $(seq 100); do
+			timeout 10 umount -l "$dir" 2>/dev/null || break
+		done
 	done
 	pid=$(daemon_pid) && {
 		# it may still be publishing what was just unmounted

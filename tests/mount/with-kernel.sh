@@ -30,7 +30,16 @@ modprobe -q loop
 log_begin="sfs-test $$ $RANDOM"
 echo "$log_begin" >/dev/kmsg
 
+# Devices of device_of(), one a line.
+LOOPS=$SCRATCH/loops
+
 drop_images() {
+	local dev
+
+	while read -r dev; do
+		losetup -d "$dev" 2>/dev/null
+	done 2>/dev/null <"$LOOPS"
+	rm -f "$LOOPS"
 	[ -z "$META" ] || losetup -d "$META" 2>/dev/null
 	[ -z "$DATA" ] || losetup -d "$DATA" 2>/dev/null
 	META=
@@ -43,6 +52,12 @@ images() { # megabytes
 	truncate -s "${1:-256}M" "$SCRATCH/meta.img" "$SCRATCH/data.img" &&
 		META=$(losetup -f --show "$SCRATCH/meta.img") &&
 		DATA=$(losetup -f --show "$SCRATCH/data.img")
+}
+
+# The same volume once more.
+mount_elsewhere() { # directory
+	timeout -k 5 "$LIMIT" mount -i -t scoutfs -o "metadev_path=$META" \
+		"$DATA" "$1" </dev/null
 }
 
 # -i: not through the helper, which is for FUSE.
@@ -103,8 +118,8 @@ power_off() {
 	done
 }
 
-power_cut() {
-	power_off && wait_dead
+power_cut() { # processes that have files open
+	power_off && kill_all "$@" && wait_dead
 }
 
 wait_dead() {
@@ -123,6 +138,23 @@ wait_dead() {
 
 # ----
 
+device_of() { # file
+	losetup -f --show "$1" | tee -a "$LOOPS"
+}
+
+refused_mount() { # text, metadata, data, options
+	local before
+
+	before=$(host_log | wc -l)
+	if timeout -k 5 "$LIMIT" mount -i -t scoutfs \
+		-o "${2:+metadev_path=$2}${4:+${2:+,}$4}" "$3" "$MNT"; then
+		echo "succeeded"
+		return 1
+	fi
+	host_log | tail -n +$((before + 1)) | tee "$SCRATCH/said"
+	grep -qF -- "$1" "$SCRATCH/said"
+}
+
 host_log() {
 	dmesg | sed "1,/$log_begin/d"
 }
@@ -132,8 +164,7 @@ can() { # feature
 	power_cut)
 		command -v dmsetup >/dev/null && modprobe -q dm-mod && return
 		why="no device mapper to cut the power with" ;;
-	shared_mmap|btime|remount|fiemap|syncfs|handles|several_mounts|sysfs|\
-	fsync_error)
+	shared_mmap|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
 		return 0 ;;
 	esac
 	return 1
@@ -144,12 +175,14 @@ fixture_last_words() {
 }
 
 fixture_cleanup() {
-	local i dev
+	local i dir dev
 
 	[ -z "$cut_pid" ] || wait "$cut_pid"
-	for i in $(seq 100); do
-		timeout 10 umount "$MNT" 2>/dev/null ||
-			timeout 10 umount -l "$MNT" 2>/dev/null || break
+	for dir in "$MNT" "$SCRATCH/other"; do
+		for i in $(seq 100); do
+			timeout 10 umount "$dir" 2>/dev/null ||
+				timeout 10 umount -l "$dir" 2>/dev/null || break
+		done
 	done
 	if [ -n "$doomed_mount" ]; then
 		for dev in META DATA; do

@@ -19,6 +19,7 @@ struct sfs_fs {
 	u64 rid;
 	u8 hash_key[16];
 	struct sfs_inodes *inodes;
+	struct sfs_counters *cnt;
 	struct fake_txn *fake;
 };
 

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The page cache and the extents of the core.
+ *
+ * A buffered write asks the core for blocks before it takes a folio
+ * (sfs_map_write(): unwritten blocks over a hole; and before the first change
+ * in place of contents that somebody has archived, the publish of the new
+ * data_version).  Then it dirties folios.  Writeback sends them to the blocks
+ * that are there by now; it allocates nothing and waits for no publish.  When
+ * a transfer is done, a worker tells the core (sfs_map_written()): the blocks
+ * are part of the file and the size has grown over them.  Only then writeback
+ * of the folios ends, so whoever waits for writeback waits for the core's
+ * knowledge of it, too.
+ *
+ * Between write and end of writeback the VFS inode is ahead of the core in
+ * size, mtime and ctime.  The worker takes the times from the VFS inode, so an
+ * utimensat() between the two stays.
+ *
+ * A crash leaves a prefix of the ends of writeback that the core has
+ * published: new blocks read as before the write (holes, zeroes, not yet part
+ * of the file), blocks overwritten in place have old or new bytes.
+ *
+ * Bytes behind the end of the file, in its last block.  Making a file shorter
+ * does not touch them on the device: until the shrinking is durable they are
+ * contents of the file a crash leaves.  So they can be old contents, and
+ *  - a fault zeroes them in the folio that it maps, and faults around it leave
+ *    that folio out; a direct read leaves the block to the page cache
+ *  - whatever makes the file longer zeroes them first and waits until they are
+ *    zero on the device (zero_eof()).
+ *
+ * The extent a caller of the iomap library works with can be outdated while it
+ * works: the map_seq of the inode counts what changes extents, and the library
+ * asks whether it has moved, with the folio locked, before it relies on what
+ * is written and what is not.
+ *
+ * Locks: kernel/fs.h.  Extents change under the core's ilock, which is taken
+ * under folio locks here; what holds it takes no folio.
+ */
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/fiemap.h>
+#include <linux/iomap.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
+#include <linux/writeback.h>
+
+#include "fs.h"
+
+#define BLOCK_SHIFT 12
+#define BLOCK_SIZE_ (1U << BLOCK_SHIFT)
+
+static u64 block_of(loff_t pos)
+{
+	return (u64)pos >> BLOCK_SHIFT;
+}
+
+static u64 block_after(loff_t end)
+{
+	return ((u64)end + BLOCK_SIZE_ - 1) >> BLOCK_SHIFT;
+}
+
+static u32 map_seq(struct sfs_ki *ki)
+{
+	return READ_ONCE(ki->map_seq);
+}
+
+/* Under the inode's ilock, exclusively. */
+static void map_changed(struct sfs_ki *ki)
+{
+	WRITE_ONCE(ki->map_seq, ki->map_seq + 1);
+}
+
+/* ---- extents as the iomap library knows them ------------------------------ */
+
+static bool iomap_still_valid(struct inode *inode, const struct iomap *iomap)
+{
+	return iomap->validity_cookie == map_seq(SFS_KI(inode));
+}
+
+static const struct sfs_iomap_folio_ops folio_ops = {
+	.iomap_valid = iomap_still_valid,
+};
+
+static void fill_iomap(struct inode *inode, struct iomap *iomap,
+		       const struct sfs_extent *ext, u32 seq)
+{
+	const u64 max = (u64)MAX_LFS_FILESIZE >> BLOCK_SHIFT;
+
+	iomap->bdev = SFS_SB(inode->i_sb)->vol->host.bdev[SFS_DEV_DATA];
+	iomap->offset = ext->block << BLOCK_SHIFT;
+	iomap->length = min(ext->count, max - ext->block + 1) << BLOCK_SHIFT;
+	iomap->flags = 0;
+	iomap->validity_cookie = seq;
+	sfs_iomap_set_folio_ops(iomap, &folio_ops);
+	if (ext->flags & SFS_EXT_OFFLINE) {
+		/* what FIEMAP shows as "unknown, to be allocated" */
+		iomap->type = IOMAP_DELALLOC;
+		iomap->addr = IOMAP_NULL_ADDR;
+		return;
+	}
+	if (!ext->phys) {
+		iomap->type = IOMAP_HOLE;
+		iomap->addr = IOMAP_NULL_ADDR;
+		return;
+	}
+	iomap->type = ext->flags & SFS_EXT_UNWRITTEN ? IOMAP_UNWRITTEN :
+						       IOMAP_MAPPED;
+	iomap->addr = ext->phys << BLOCK_SHIFT;
+}
+
+static int map_read(struct inode *inode, loff_t pos, struct sfs_extent *ext,
+		    u32 *ret_seq)
+{
+	struct sfs_fs *fs = SFS_FS(inode);
+	struct sfs_ilock il;
+	int ret;
+
+	sfs_ilock_shared(fs, &il, inode->i_ino);
+	*ret_seq = map_seq(SFS_KI(inode));
+	ret = sfs_map_read(fs, inode->i_ino, block_of(pos), ext);
+	sfs_iunlock(fs, &il);
+	return ret;
+}
+
+static int read_begin(struct inode *inode, loff_t pos, loff_t length,
+		      unsigned int flags, struct iomap *iomap,
+		      struct iomap *srcmap)
+{
+	struct sfs_extent ext;
+	u32 seq;
+	int ret;
+
+	ret = map_read(inode, pos, &ext, &seq);
+	if (ret < 0)
+		return ret;
+	if ((ext.flags & SFS_EXT_OFFLINE) && !(flags & IOMAP_REPORT))
+		return -EOPNOTSUPP;
+	fill_iomap(inode, iomap, &ext, seq);
+	return 0;
+}
+
+const struct iomap_ops sfs_iomap_read_ops = {
+	.iomap_begin = read_begin,
+};
+
+static int map_write(struct inode *inode, loff_t pos, loff_t length,
+		     bool keeps, struct sfs_extent *ext, u32 *ret_seq)
+{
+	struct sfs_fs *fs = SFS_FS(inode);
+	struct sfs_ki *ki = SFS_KI(inode);
+	u64 block = block_of(pos);
+	struct sfs_ilock il;
+	int ret;
+
+	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
+	ret = sfs_map_write(fs, inode->i_ino, block,
+			    block_after(pos + length) - block,
+			    keeps ? SFS_MAP_KEEPS : 0, ext);
+	/*
+	 * A hole may have become unwritten blocks.  Both read as zeroes, so an
+	 * iomap of the hole does not become wrong and map_seq stays.
+	 */
+	*ret_seq = map_seq(ki);
+	sfs_iunlock(fs, &il);
+	return ret;
+}
+
+static int write_begin(struct inode *inode, loff_t pos, loff_t length,
+		       unsigned int flags, struct iomap *iomap,
+		       struct iomap *srcmap)
+{
+	bool keeps = pos >= i_size_read(inode);
+	struct sfs_extent ext;
+	u32 seq;
+	int ret;
+
+	if (flags & IOMAP_NOWAIT)
+		return -EAGAIN;
+	if (flags & IOMAP_ZERO) {
+		/* only what is there has to be zeroed */
+		ret = map_read(inode, pos, &ext, &seq);
+		if (ret < 0)
+			return ret;
+		if (!ext.phys || ext.flags) {
+			fill_iomap(inode, iomap, &ext, seq);
+			return 0;
+		}
+		keeps = true;
+	}
+	ret = map_write(inode, pos, length, keeps, &ext, &seq);
+	if (ret < 0)
+		return ret;
+	fill_iomap(inode, iomap, &ext, seq);
+	/* a direct write with O_DSYNC is not done before the core's part is */
+	iomap->flags |= IOMAP_F_DIRTY;
+	return 0;
+}
+
+const struct iomap_ops sfs_iomap_write_ops = {
+	.iomap_begin = write_begin,
+};
+
+int sfs_prepare_write(struct inode *inode, loff_t pos, loff_t len)
+{
+	loff_t size = i_size_read(inode);
+	struct sfs_extent ext;
+	u32 seq;
+	int ret;
+
+	for (len = min(len, size - pos); len > 0; len -= BLOCK_SIZE_) {
+		ret = map_write(inode, pos, BLOCK_SIZE_, false, &ext, &seq);
+		if (ret < 0)
+			return ret;
+		pos += BLOCK_SIZE_;
+	}
+	return 0;
+}
+
+/* ---- ends of writes --------------------------------------------------------- */
+
+static struct sfs_time time_of(struct timespec64 ts)
+{
+	return (struct sfs_time) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
+}
+
+int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size)
+{
+	struct sfs_fs *fs = SFS_FS(inode);
+	loff_t end = min(pos + len, (loff_t)(block_after(size) << BLOCK_SHIFT));
+	u64 block = block_of(pos);
+	struct sfs_time mtime;
+	struct sfs_time ctime;
+	struct sfs_ilock il;
+	int ret;
+
+	/*
+	 * A truncation has gone ahead of the transfer and waits for it.  What
+	 * lies behind the size stays unwritten.
+	 */
+	if (pos >= end)
+		return 0;
+	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
+	mtime = time_of(inode_get_mtime(inode));
+	ctime = time_of(inode_get_ctime(inode));
+	ret = sfs_map_written(fs, inode->i_ino, block,
+			      block_after(end) - block,
+			      min(pos + len, size), &mtime, &ctime);
+	map_changed(SFS_KI(inode));
+	sfs_iunlock(fs, &il);
+	sfs_ki_stale(inode);
+	return ret;
+}
+
+static void finish_ioend(struct iomap_ioend *ioend)
+{
+	int err = blk_status_to_errno(sfs_ioend_bio(ioend)->bi_status);
+	struct inode *inode = ioend->io_inode;
+
+	if (!err)
+		err = sfs_written(inode, ioend->io_offset, ioend->io_size,
+				  i_size_read(inode));
+	iomap_finish_ioends(ioend, err);
+}
+
+/*
+ * Everything in the list is under writeback and so keeps the inode alive; after
+ * the last one has been finished the inode may be gone.
+ */
+static void ioend_work(struct work_struct *work)
+{
+	struct sfs_ki *ki = container_of(work, struct sfs_ki, ioend_work);
+	unsigned int nofs = memalloc_nofs_save();
+	struct iomap_ioend *ioend;
+	unsigned long irq;
+	LIST_HEAD(list);
+
+	spin_lock_irqsave(&ki->ioend_lock, irq);
+	list_replace_init(&ki->ioends, &list);
+	spin_unlock_irqrestore(&ki->ioend_lock, irq);
+
+	iomap_sort_ioends(&list);
+	while ((ioend = list_first_entry_or_null(&list, struct iomap_ioend,
+						 io_list))) {
+		list_del_init(&ioend->io_list);
+		iomap_ioend_try_merge(ioend, &list);
+		finish_ioend(ioend);
+		cond_resched();
+	}
+	memalloc_nofs_restore(nofs);
+}
+
+/* Of the last bio of an ioend; interrupt context. */
+static void end_bio(struct bio *bio)
+{
+	struct iomap_ioend *ioend = sfs_bio_ioend(bio);
+	struct sfs_ki *ki = SFS_KI(ioend->io_inode);
+	unsigned long irq;
+
+	spin_lock_irqsave(&ki->ioend_lock, irq);
+	if (list_empty(&ki->ioends))
+		queue_work(SFS_SB(ioend->io_inode->i_sb)->ioend_wq,
+			   &ki->ioend_work);
+	list_add_tail(&ioend->io_list, &ki->ioends);
+	spin_unlock_irqrestore(&ki->ioend_lock, irq);
+}
+
+void sfs_aops_init_inode(struct sfs_ki *ki)
+{
+	spin_lock_init(&ki->ioend_lock);
+	INIT_LIST_HEAD(&ki->ioends);
+	INIT_WORK(&ki->ioend_work, ioend_work);
+	ki->map_seq = 0;
+}
+
+/* ---- writeback ---------------------------------------------------------------- */
+
+static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
+		      loff_t offset)
+{
+	struct iomap *iomap = &wpc->iomap;
+	struct sfs_extent ext;
+	u32 seq;
+	int ret;
+
+	if (offset >= iomap->offset && iomap->length &&
+	    offset < iomap->offset + iomap->length &&
+	    iomap->validity_cookie == map_seq(SFS_KI(inode)))
+		return 0;
+	ret = map_read(inode, offset, &ext, &seq);
+	if (ret < 0)
+		return ret;
+	if (!ext.phys || (ext.flags & SFS_EXT_OFFLINE)) {
+		pr_err_ratelimited("scoutfs %s: inode %lu: changed block %llu has no place to go to, its contents are lost\n",
+				   SFS_SB(inode->i_sb)->ident, inode->i_ino,
+				   ext.block);
+		return -EIO;
+	}
+	fill_iomap(inode, iomap, &ext, seq);
+	return 0;
+}
+
+#ifdef SFS_MAP_BLOCKS_HAS_LEN
+static int map_blocks_len(struct iomap_writepage_ctx *wpc, struct inode *inode,
+			  loff_t offset, unsigned int len)
+{
+	return map_blocks(wpc, inode, offset);
+}
+#define MAP_BLOCKS map_blocks_len
+#else
+#define MAP_BLOCKS map_blocks
+#endif
+
+static int prepare_ioend(struct iomap_ioend *ioend, int status)
+{
+	sfs_ioend_bio(ioend)->bi_end_io = end_bio;
+	return status;
+}
+
+static const struct iomap_writeback_ops writeback_ops = {
+	.map_blocks = MAP_BLOCKS,
+	.prepare_ioend = prepare_ioend,
+};
+
+static int writepages(struct address_space *mapping,
+		      struct writeback_control *wbc)
+{
+	struct iomap_writepage_ctx wpc = {};
+
+	return iomap_writepages(mapping, wbc, &wpc, &writeback_ops);
+}
+
+static int read_folio(struct file *file, struct folio *folio)
+{
+	return iomap_read_folio(folio, &sfs_iomap_read_ops);
+}
+
+static void readahead(struct readahead_control *rac)
+{
+	iomap_readahead(rac, &sfs_iomap_read_ops);
+}
+
+const struct address_space_operations sfs_aops = {
+	.read_folio = read_folio,
+	.readahead = readahead,
+	.writepages = writepages,
+	.dirty_folio = sfs_iomap_dirty_folio,
+	.release_folio = iomap_release_folio,
+	.invalidate_folio = iomap_invalidate_folio,
+	.migrate_folio = filemap_migrate_folio,
+	.is_partially_uptodate = iomap_is_partially_uptodate,
+	SFS_ERROR_REMOVE_FOLIO,
+};
+
+/* ---- the end of the file --------------------------------------------------------- */
+
+/*
+ * Before the file grows over the rest of its last block: zeroes, also on the
+ * device.  Only folios and written blocks can have anything else, so what is
+ * dirty is written first.  i_rwsem.
+ */
+int sfs_zero_eof(struct inode *inode)
+{
+	struct address_space *mapping = inode->i_mapping;
+	loff_t size = i_size_read(inode);
+	loff_t start = round_down(size, BLOCK_SIZE_);
+	bool zeroed = false;
+	int ret;
+
+	if (size == start)
+		return 0;
+	ret = filemap_write_and_wait_range(mapping, start, size);
+	if (ret == 0)
+		ret = iomap_truncate_page(inode, size, &zeroed,
+					  &sfs_iomap_write_ops);
+	if (ret == 0 && zeroed)
+		ret = filemap_write_and_wait_range(mapping, start, size);
+	return ret;
+}
+
+static bool has_dirty(struct address_space *mapping)
+{
+	return mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
+	       mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK);
+}
+
+/*
+ * Before the core makes the file shorter.  The last block's folio must not be
+ * dirty when its end is zeroed: it would carry the zeroes to the device before
+ * the shrinking is durable.  What is written later waits for that in
+ * sfs_map_write().  And the core must know of everything up to the new size.
+ */
+static int shrink_cache(struct inode *inode, loff_t size)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct sfs_attr attr;
+	int ret = 0;
+
+	if (size & (BLOCK_SIZE_ - 1))
+		ret = filemap_write_and_wait_range(mapping,
+						   round_down(size, BLOCK_SIZE_),
+						   size);
+	if (ret < 0)
+		return ret;
+	truncate_setsize(inode, size);
+	ret = sfs_getattr(SFS_FS(inode), inode->i_ino, &attr);
+	if (ret == 0 && attr.size < size)
+		ret = filemap_write_and_wait(mapping);
+	return ret;
+}
+
+int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
+		 const struct sfs_setattr *set, struct sfs_attr *ret_attr)
+{
+	struct address_space *mapping = inode->i_mapping;
+	loff_t size = set->size;
+	struct sfs_fs *fs = SFS_FS(inode);
+	struct sfs_ilock il;
+	int ret;
+
+	inode_dio_wait(inode);
+	filemap_invalidate_lock(mapping);
+	if (size > i_size_read(inode)) {
+		ret = sfs_zero_eof(inode);
+		if (ret == 0)
+			ret = filemap_write_and_wait(mapping);
+	} else {
+		ret = shrink_cache(inode, size);
+	}
+	if (ret == 0) {
+		sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
+		ret = sfs_setattr(fs, cred, inode->i_ino, set, ret_attr);
+		if (ret == 0)
+			sfs_ki_take_set(inode, set, ret_attr);
+		map_changed(SFS_KI(inode));
+		sfs_iunlock(fs, &il);
+	}
+	if (ret == 0 && size > i_size_read(inode))
+		truncate_setsize(inode, size);
+	filemap_invalidate_unlock(mapping);
+	return ret;
+}
+
+/* ---- what archive software looks at ------------------------------------------------ */
+
+/*
+ * The version that is shown stands for what reads return now, so that has to be
+ * on the device first, and nothing may be written meanwhile: no write() and no
+ * direct I/O by i_rwsem, no first write through a mapping by the invalidate
+ * lock (writeback has made all mappings read-only).
+ */
+int sfs_stat_more_vfs(struct inode *inode, struct sfs_attr *ret_attr)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct sfs_fs *fs = SFS_FS(inode);
+	struct sfs_ilock il;
+	int ret;
+
+	if (down_write_killable(&inode->i_rwsem))
+		return -EINTR;
+	inode_dio_wait(inode);
+	filemap_invalidate_lock(mapping);
+	ret = S_ISREG(inode->i_mode) && has_dirty(mapping) ?
+		      filemap_write_and_wait(mapping) : 0;
+	if (ret == 0) {
+		sfs_ilock_shared(fs, &il, inode->i_ino);
+		ret = sfs_stat_more(fs, inode->i_ino, ret_attr);
+		sfs_iunlock(fs, &il);
+	}
+	filemap_invalidate_unlock(mapping);
+	inode_unlock(inode);
+	return ret;
+}
+
+/*
+ * Blocks are counted when they are written.  Programs that copy take a file
+ * with too few of them for a sparse one, so what is not yet written counts as
+ * long as it is in the page cache.  512-byte units.
+ */
+u64 sfs_blocks_vfs(struct inode *inode, u64 blocks)
+{
+	struct address_space *mapping = inode->i_mapping;
+	u64 size = block_after(i_size_read(inode));
+	u64 pages;
+
+	if (!S_ISREG(inode->i_mode) || !has_dirty(mapping))
+		return blocks;
+	pages = (u64)READ_ONCE(mapping->nrpages) << (PAGE_SHIFT - BLOCK_SHIFT);
+	return max(blocks, min(pages, size) << (BLOCK_SHIFT - SECTOR_SHIFT));
+}
+
+int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
+	       u64 start, u64 len)
+{
+	int ret;
+
+	inode_lock_shared(inode);
+	ret = iomap_fiemap(inode, fieinfo, start, len, &sfs_iomap_read_ops);
+	inode_unlock_shared(inode);
+	return ret;
+}
