@@ -147,7 +147,8 @@ class Machine:
         return ["console=ttyS0", "quiet", "panic=-1", "oops=panic",
                 "no_timer_check", "mitigations=off",
                 "rcupdate.rcu_cpu_stall_timeout=120", "watchdog_thresh=60",
-                "random.trust_cpu=on"] + self.append
+                "random.trust_cpu=on",
+                "scoutfs_vm=%d" % len(self.channels)] + self.append
 
     def _disk(self, nr, disk):
         """A raw file, or what another program serves under a URI."""
@@ -206,7 +207,7 @@ class Machine:
 
     # ---- talking ------------------------------------------------------------
 
-    def _done_with(self, sock):
+    def forget(self, sock):
         if sock in self.sel.get_map():
             self.sel.unregister(sock)
 
@@ -225,7 +226,7 @@ class Machine:
     def _console(self, sock):
         data = self._read(sock)
         if data == b"":
-            self._done_with(sock)
+            self.forget(sock)
         elif data:
             self.quiet_since = time.monotonic()
             self.log.write(data)
@@ -233,12 +234,12 @@ class Machine:
 
     def _ignore(self, sock):
         if not self._read(sock):
-            self._done_with(sock)
+            self.forget(sock)
 
     def _control(self, ch):
         data = self._read(ch.ctl)
         if data == b"":
-            self._done_with(ch.ctl)
+            self.forget(ch.ctl)
             return
         ch.text += data or b""
         *lines, ch.text = ch.text.split(b"\n")
@@ -254,7 +255,7 @@ class Machine:
         def ready(s):
             data = self._read(s)
             if data == b"":
-                self._done_with(s)
+                self.forget(s)
             elif data:
                 write(data)
             return data
