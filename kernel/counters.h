@@ -32,9 +32,7 @@
 	X(vfs_ioend_bytes, "byte in them")                                     \
 	X(vfs_ioend_errors, "of them: failed")                                 \
 	X(vfs_ioctl, "ioctl()")                                                \
-	X(vfs_handles, "file handle made or opened")                           \
-	X(vfs_shrinks, "request to free memory of metadata blocks")            \
-	X(vfs_shrunk_bytes, "byte freed for them")
+	X(vfs_handles, "file handle made or opened")
 
 enum sfs_vfs_counter {
 #define SFS_VFS_COUNTER_ENUM(name, text) SFS_VC_##name,

@@ -130,7 +130,7 @@ class Machine:
                 "-initrd", os.path.join(self.dir, "initramfs"),
                 "-append", " ".join(self._command_line())]
         if self.icount:
-            args += ["-icount", "shift=0,sleep=off"]
+            args += ["-icount", "shift=0,sleep=on"]
         args += ["-object", "rng-random,id=rng,filename=/dev/urandom",
                  "-device", "virtio-rng-pci,rng=rng"]
         args += ["-object", "memory-backend-memfd,id=m,size=%dM,share=on" %

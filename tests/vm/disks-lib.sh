@@ -131,7 +131,7 @@ ask_disks() {
 mount_volume() { # options
 	mkdir -p "$MNT"
 	if [ "$FIXTURE" = kernel ]; then
-		limited mount -t scoutfs -o "metadev_path=$META${1:+,$1}" \
+		limited mount -i -t scoutfs -o "metadev_path=$META${1:+,$1}" \
 			$DATA "$MNT"
 	else
 		limited "$BUILD/mount.scoutfs" $DATA "$MNT" \

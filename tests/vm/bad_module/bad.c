@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-
 /*
  * A module that misbehaves when it is told to, to see that the machines of
  * scripts/vm notice (tests/vm/rig.sh, judges.sh).
