@@ -73,12 +73,12 @@ static int dentry_revalidate(struct dentry *dentry, unsigned int flags)
 	struct inode *dir;
 	bool valid;
 
-	sfs_vfs_count(dentry->d_sb, revalidate);
+	/* the superblock may be going away: its private part is not looked at */
 	if (flags & LOOKUP_RCU) {
-		sfs_vfs_count(dentry->d_sb, revalidate_rcu);
 		parent = READ_ONCE(dentry->d_parent);
 		return is_valid(dentry, d_inode_rcu(parent)) ? 1 : -ECHILD;
 	}
+	sfs_vfs_count(dentry->d_sb, revalidate);
 	parent = dget_parent(dentry);
 	dir = d_inode(parent);
 	valid = is_valid(dentry, dir);
