@@ -178,12 +178,12 @@ static void report(struct meter *m, const char *name, const char *suffix,
 {
 	add_io(&m->io, 1);
 	printf("{\"case\": \"%s%s\", \"ops\": %u, \"ns\": %" PRId64
-	       ", \"cpu_ns\": %" PRId64 ", \"sync_ns\": %" PRId64
+	       ", \"at_ns\": %" PRId64 ", \"cpu_ns\": %" PRId64 ", \"sync_ns\": %" PRId64
 	       ", \"sync_cpu_ns\": %" PRId64 ", \"reads\": %" PRIu64
 	       ", \"read_bytes\": %" PRIu64 ", \"writes\": %" PRIu64
 	       ", \"write_bytes\": %" PRIu64 ", \"flushes\": %" PRIu64 "}\n",
 	       name, suffix, ops, m->done.wall_ns - m->begin.wall_ns,
-	       busy_ns(&m->begin, &m->done), m->synced.wall_ns - m->done.wall_ns,
+	       m->begin.wall_ns, busy_ns(&m->begin, &m->done), m->synced.wall_ns - m->done.wall_ns,
 	       m->synced.wall_ns == m->done.wall_ns ? 0 :
 	       busy_ns(&m->done, &m->synced), m->io.reads, m->io.read_bytes,
 	       m->io.writes, m->io.write_bytes, m->io.flushes);

@@ -72,7 +72,6 @@ struct sfs_sb {
 	struct sfs_shrinker *shrinker;	/* I: of its cache */
 	struct sfs_options opts;	/* L(opts_lock); read anywhere, READ_ONCE */
 	struct mutex opts_lock;		/* who changes options: remount, sysfs */
-	struct sfs_shrinker *shrinker;	/* I: of the core's cache */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */

@@ -99,11 +99,24 @@ class Machine:
         self.inherit.append(theirs)
         return ours, theirs.fileno()
 
-    def _port(self, args, name):
+    def _port(self, args, bus, name):
         ours, fd = self._pair()
         args += ["-chardev", "socket,id=%s,fd=%d" % (name, fd),
-                 "-device", "virtserialport,chardev=%s,name=%s" % (name, name)]
+                 "-device", "virtserialport,bus=%s.0,chardev=%s,name=%s" %
+                 (bus, name, name)]
         return ours
+
+    def _channel(self, args, ch):
+        # A controller for each: with more than some ten ports QEMU drops
+        # messages about them while the guest comes up.
+        bus = "serial%d" % ch.nr
+        args += ["-device", "virtio-serial-pci,id=%s,max_ports=8" % bus]
+        if self.want_tty and ch.nr == 0:
+            self.tty, fd = self._pair()
+            args += ["-chardev", "socket,id=tty,fd=%d" % fd,
+                     "-device", "virtconsole,bus=%s.0,chardev=tty" % bus]
+        ch.ctl, ch.inp, ch.out, ch.err = (
+            self._port(args, bus, name) for name in ch.names)
 
     def _arguments(self):
         accel = "kvm" if self.kvm else "tcg,thread=multi"
@@ -131,14 +144,8 @@ class Machine:
         self.qmp, fd = self._pair()
         args += ["-chardev", "socket,id=qmp,fd=%d" % fd,
                  "-mon", "chardev=qmp,mode=control"]
-        args += ["-device", "virtio-serial-pci,max_ports=31"]
-        if self.want_tty:
-            self.tty, fd = self._pair()
-            args += ["-chardev", "socket,id=tty,fd=%d" % fd,
-                     "-device", "virtconsole,chardev=tty"]
         for ch in self.channels:
-            ch.ctl, ch.inp, ch.out, ch.err = (
-                self._port(args, name) for name in ch.names)
+            self._channel(args, ch)
         return args
 
     def _command_line(self):

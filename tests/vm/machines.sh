@@ -72,9 +72,9 @@ complains() {
 
 DISK=$SCRATCH/disk.img
 truncate -s 16M "$DISK"
-start_vm 1 --memory 512 --disk "$DISK" >"$SCRATCH/one" 2>&1
+start_vm 1 --no-module --memory 512 --disk "$DISK" >"$SCRATCH/one" 2>&1
 ok "a machine comes up" test $? = 0
-start_vm 2 --memory 512 --disk "$DISK" >"$SCRATCH/two" 2>&1
+start_vm 2 --no-module --memory 512 --disk "$DISK" >"$SCRATCH/two" 2>&1
 ok "another comes up" test $? = 0
 ok "status and output of a command" status_and_output
 ok "what one writes the other reads" passes_on 1 2
