@@ -99,7 +99,7 @@ static struct inode *find_inode(struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = NULL;
 	struct sfs_caller c;
-	struct sfs_attr attr;
+	u64 ino = 0;
 	int tries = 0;
 	int ret;
 
@@ -109,16 +109,16 @@ static struct inode *find_inode(struct inode *dir, struct dentry *dentry)
 	if (ret < 0)
 		return ERR_PTR(ret);
 	do {
-		ret = sfs_lookup(SFS_FS(dir), &c.cred, dir->i_ino,
-				 dentry->d_name.name, dentry->d_name.len,
-				 &attr);
+		ret = sfs_lookup_ino(SFS_FS(dir), &c.cred, dir->i_ino,
+				     dentry->d_name.name, dentry->d_name.len,
+				     &ino);
 		if (ret < 0)
 			break;
 		/* it may go between the two: is there another by now? */
-		inode = sfs_iget_attr(dir->i_sb, &attr);
+		inode = sfs_iget(dir->i_sb, ino);
 	} while (inode == ERR_PTR(-ENOENT) && ++tries < LOOKUP_TRIES);
 	sfs_caller_exit(&c);
-	trace_sfs_lookup(dir, &dentry->d_name, ret < 0 ? 0 : attr.ino, ret);
+	trace_sfs_lookup(dir, &dentry->d_name, ino, ret);
 	if (ret == -ENOENT || inode == ERR_PTR(-ENOENT))
 		return NULL;
 	return ret < 0 ? ERR_PTR(ret) : inode;

@@ -40,6 +40,7 @@ static ssize_t direct_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	size_t want = iov_iter_count(to);
+	unsigned int flags = 0;
 	ssize_t done = 0;
 	ssize_t ret = 0;
 	loff_t whole;
@@ -51,12 +52,15 @@ static ssize_t direct_read(struct kiocb *iocb, struct iov_iter *to)
 	whole = i_size_read(inode) & ~(loff_t)BLOCK_MASK;
 	if (iocb->ki_pos < whole) {
 		iov_iter_truncate(to, whole - iocb->ki_pos);
-		done = iomap_dio_rw(iocb, to, &sfs_iomap_read_ops, NULL, 0,
+		/* in two parts, so the first is waited for */
+		if (iov_iter_count(to) < want)
+			flags = IOMAP_DIO_FORCE_WAIT;
+		done = iomap_dio_rw(iocb, to, &sfs_iomap_read_ops, NULL, flags,
 				    NULL, 0);
 	}
 	inode_unlock_shared(inode);
 	file_accessed(iocb->ki_filp);
-	/* also an asynchronous one, which goes on by itself */
+	/* an error, or an asynchronous one that goes on by itself */
 	if (done < 0)
 		return done;
 
@@ -199,7 +203,7 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 		return err;
 	invalidate_mapping_pages(mapping, start >> PAGE_SHIFT,
 				 (start + ret - 1) >> PAGE_SHIFT);
-	return ret;
+	return generic_write_sync(iocb, ret);
 }
 
 static ssize_t write_alone(struct kiocb *iocb, struct iov_iter *from)
@@ -264,7 +268,10 @@ static ssize_t write_iter(struct kiocb *iocb, struct iov_iter *from)
 		ret = write_direct(iocb, from);
 	else
 		ret = write_buffered(iocb, from);
-	return ret > 0 ? generic_write_sync(iocb, ret) : ret;
+	/* direct ones have done so themselves */
+	if (ret > 0 && !(iocb->ki_flags & IOCB_DIRECT))
+		ret = generic_write_sync(iocb, ret);
+	return ret;
 }
 
 /* ---- mapping --------------------------------------------------------------- */
@@ -284,8 +291,9 @@ static void hide_tail(struct inode *inode, struct folio *folio)
 	loff_t size = i_size_read(inode);
 	loff_t pos = folio_pos(folio);
 
+	/* writeback has zeroed it already */
 	if (size > pos && size < pos + folio_size(folio) &&
-	    !folio_test_dirty(folio) && !folio_test_writeback(folio))
+	    !folio_test_writeback(folio))
 		folio_zero_segment(folio, size - pos, folio_size(folio));
 }
 
