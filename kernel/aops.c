@@ -443,6 +443,8 @@ int sfs_zero_eof(struct inode *inode)
 	if (ret == 0)
 		ret = iomap_truncate_page(inode, size, &zeroed,
 					  &sfs_iomap_write_ops);
+	/* before 6.10 the library takes zeroes behind the end for a longer file */
+	i_size_write(inode, size);
 	if (ret == 0 && zeroed)
 		ret = filemap_write_and_wait_range(mapping, start, size);
 	return ret;
