@@ -19,6 +19,12 @@ SECONDS_OF_REPLAY=${REPLAY_SECONDS:-45}
 in_workload() {
 	mount_volume || return
 	limited "$T/promise" run "$MNT" $CONTROL "$SEED" "$STEPS" || return
+	# the judge sees when something is missing
+	if limited "$T/promise" verify "$MNT" "$SEED" $((STEPS + 9)) \
+			$((STEPS + 9)); then
+		echo "steps that were not done are there"
+		return 1
+	fi
 	unmount
 }
 
