@@ -244,6 +244,9 @@ void sfs_touch_atime(struct sfs_fs *fs, __u64 ino);
 /* Shared(dir) is not needed: one item is one atomic read. */
 int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, struct sfs_attr *ret_attr);
+/* The same for a host that has the inode, or will ask sfs_inode_open(). */
+int sfs_lookup_ino(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+		   const char *name, __u32 len, __u64 *ret_ino);
 /* Directories, regular files and special files, by S_IFMT.  Excl(dir). */
 int sfs_create(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u32 mode, __u32 rdev,

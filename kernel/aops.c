@@ -45,7 +45,9 @@
 #include <linux/workqueue.h>
 #include <linux/writeback.h>
 
+#include "counters.h"
 #include "fs.h"
+#include "trace.h"
 
 #define BLOCK_SHIFT 12
 #define BLOCK_SIZE_ (1U << BLOCK_SHIFT)
@@ -109,6 +111,12 @@ static void fill_iomap(struct inode *inode, struct iomap *iomap,
 	iomap->addr = ext->phys << BLOCK_SHIFT;
 }
 
+/* The blocks may be another host's since it took the volume: sfs_host_fence() */
+static int may_transfer(const struct inode *inode)
+{
+	return sfs_host_fenced(&SFS_SB(inode->i_sb)->vol->host) ? -EIO : 0;
+}
+
 static int map_read(struct inode *inode, loff_t pos, struct sfs_extent *ext,
 		    u32 *ret_seq)
 {
@@ -120,6 +128,8 @@ static int map_read(struct inode *inode, loff_t pos, struct sfs_extent *ext,
 	*ret_seq = map_seq(SFS_KI(inode));
 	ret = sfs_map_read(fs, inode->i_ino, block_of(pos), ext);
 	sfs_iunlock(fs, &il);
+	if (ret == 0)
+		trace_sfs_map_read(inode, ext);
 	return ret;
 }
 
@@ -131,7 +141,7 @@ static int read_begin(struct inode *inode, loff_t pos, loff_t length,
 	u32 seq;
 	int ret;
 
-	ret = map_read(inode, pos, &ext, &seq);
+	ret = may_transfer(inode) ?: map_read(inode, pos, &ext, &seq);
 	if (ret < 0)
 		return ret;
 	if ((ext.flags & SFS_EXT_OFFLINE) && !(flags & IOMAP_REPORT))
@@ -163,6 +173,8 @@ static int map_write(struct inode *inode, loff_t pos, loff_t length,
 	 */
 	*ret_seq = map_seq(ki);
 	sfs_iunlock(fs, &il);
+	if (ret == 0)
+		trace_sfs_map_write(inode, ext);
 	return ret;
 }
 
@@ -177,6 +189,9 @@ static int write_begin(struct inode *inode, loff_t pos, loff_t length,
 
 	if (flags & IOMAP_NOWAIT)
 		return -EAGAIN;
+	ret = may_transfer(inode);
+	if (ret < 0)
+		return ret;
 	if (flags & IOMAP_ZERO) {
 		/* only what is there has to be zeroed */
 		ret = map_read(inode, pos, &ext, &seq);
@@ -248,6 +263,7 @@ int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 			      min(pos + len, size), &mtime, &ctime);
 	map_changed(SFS_KI(inode));
 	sfs_iunlock(fs, &il);
+	trace_sfs_map_written(inode, block, block_after(end) - block, ret);
 	sfs_ki_stale(inode);
 	return ret;
 }
@@ -260,6 +276,11 @@ static void finish_ioend(struct iomap_ioend *ioend)
 	if (!err)
 		err = sfs_written(inode, ioend->io_offset, ioend->io_size,
 				  i_size_read(inode));
+	sfs_vfs_count(inode->i_sb, ioends);
+	sfs_vfs_count_by(inode->i_sb, ioend_bytes, ioend->io_size);
+	if (err)
+		sfs_vfs_count(inode->i_sb, ioend_errors);
+	trace_sfs_ioend(inode, ioend->io_offset, ioend->io_size, err);
 	iomap_finish_ioends(ioend, err);
 }
 
@@ -323,6 +344,9 @@ static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
 	u32 seq;
 	int ret;
 
+	ret = may_transfer(inode);
+	if (ret < 0)
+		return ret;
 	if (offset >= iomap->offset && iomap->length &&
 	    offset < iomap->offset + iomap->length &&
 	    iomap->validity_cookie == map_seq(SFS_KI(inode)))
@@ -331,9 +355,9 @@ static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
 	if (ret < 0)
 		return ret;
 	if (!ext.phys || (ext.flags & SFS_EXT_OFFLINE)) {
-		pr_err_ratelimited("scoutfs %s: inode %lu: changed block %llu has no place to go to, its contents are lost\n",
-				   SFS_SB(inode->i_sb)->ident, inode->i_ino,
-				   ext.block);
+		sfs_port_log(&SFS_SB(inode->i_sb)->vol->host, SFS_LOG_ERR,
+			     "inode %lu: changed block %llu has no place to go to, its contents are lost",
+			     inode->i_ino, ext.block);
 		return -EIO;
 	}
 	fill_iomap(inode, iomap, &ext, seq);
@@ -366,8 +390,14 @@ static int writepages(struct address_space *mapping,
 		      struct writeback_control *wbc)
 {
 	struct iomap_writepage_ctx wpc = {};
+	struct inode *inode = mapping->host;
+	int ret;
 
-	return iomap_writepages(mapping, wbc, &wpc, &writeback_ops);
+	sfs_vfs_count(inode->i_sb, writebacks);
+	ret = iomap_writepages(mapping, wbc, &wpc, &writeback_ops);
+	trace_sfs_writeback(inode, wbc->range_start,
+			    wbc->range_end - wbc->range_start, ret);
+	return ret;
 }
 
 static int read_folio(struct file *file, struct folio *folio)
@@ -413,6 +443,8 @@ int sfs_zero_eof(struct inode *inode)
 	if (ret == 0)
 		ret = iomap_truncate_page(inode, size, &zeroed,
 					  &sfs_iomap_write_ops);
+	/* before 6.10 the library takes zeroes behind the end for a longer file */
+	i_size_write(inode, size);
 	if (ret == 0 && zeroed)
 		ret = filemap_write_and_wait_range(mapping, start, size);
 	return ret;

@@ -13,8 +13,7 @@
 #include "fs.h"
 
 #define SFS_VFS_COUNTERS(X)                                                    \
-	X(vfs_revalidate, "cached name checked")                               \
-	X(vfs_revalidate_rcu, "of them: during a walk without references")     \
+	X(vfs_revalidate, "cached name checked, other than in an RCU walk")    \
 	X(vfs_revalidate_drop, "of them: no longer valid, dropped")            \
 	X(vfs_refresh, "attributes read again because the core had newer ones") \
 	X(vfs_iget, "inode brought into memory")                               \
@@ -25,16 +24,14 @@
 	X(vfs_fsync, "fsync()")                                                \
 	X(vfs_direct_reads, "of the reads: past the page cache")               \
 	X(vfs_direct_writes, "of the writes: past the page cache")             \
-	X(vfs_direct_bytes, "byte transferred past the page cache")            \
+	X(vfs_direct_bytes, "byte past the page cache, by calls that waited")  \
 	X(vfs_direct_fallbacks, "direct write that went through the page cache") \
 	X(vfs_writebacks, "writeback of a file begun")                         \
 	X(vfs_ioends, "transfer of writeback ended")                           \
 	X(vfs_ioend_bytes, "byte in them")                                     \
 	X(vfs_ioend_errors, "of them: failed")                                 \
 	X(vfs_ioctl, "ioctl()")                                                \
-	X(vfs_handles, "file handle made or opened")                           \
-	X(vfs_shrinks, "request to free memory of metadata blocks")            \
-	X(vfs_shrunk_bytes, "byte freed for them")
+	X(vfs_handles, "file handle made or opened")
 
 enum sfs_vfs_counter {
 #define SFS_VFS_COUNTER_ENUM(name, text) SFS_VC_##name,
@@ -48,13 +45,12 @@ struct sfs_vfs_counters {
 };
 
 /*
- * Also counts where no superblock is: before it has its counters, @sbi->counters
- * is NULL.  They go with the superblock, after its last inode.
+ * The counters are there before the superblock is and go after its last inode.
+ * RCU walks may be in it for longer, so nothing is counted in those.
  */
 static inline void sfs_vfs_count_nr(const struct sfs_sb *sbi, int nr, u64 by)
 {
-	if (likely(sbi->counters))
-		this_cpu_add(sbi->counters->v[nr], by);
+	this_cpu_add(sbi->counters->v[nr], by);
 }
 
 /* sfs_vfs_count(sb, read) counts vfs_read. */

@@ -28,7 +28,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "counters.h"
 #include "fs.h"
+#include "trace.h"
 
 #define READDIR_BYTES 16384
 #define LOOKUP_TRIES 10
@@ -53,18 +55,38 @@ static bool is_valid(const struct dentry *dentry, const struct inode *dir)
 	return dir && READ_ONCE(dentry->d_time) == READ_ONCE(SFS_KI(dir)->gen);
 }
 
+/* A name can be changed while it is looked at. */
+static void trace_revalidate(const struct inode *dir, struct dentry *dentry,
+			     bool valid)
+{
+	struct inode *inode = d_inode(dentry);
+	struct name_snapshot snap;
+
+	take_dentry_name_snapshot(&snap, dentry);
+	trace_sfs_revalidate(dir, &snap.name, inode ? inode->i_ino : 0, valid);
+	release_dentry_name_snapshot(&snap);
+}
+
 static int dentry_revalidate(struct dentry *dentry, unsigned int flags)
 {
 	struct dentry *parent;
+	struct inode *dir;
 	bool valid;
 
+	/* the superblock may be going away: its private part is not looked at */
 	if (flags & LOOKUP_RCU) {
 		parent = READ_ONCE(dentry->d_parent);
 		return is_valid(dentry, d_inode_rcu(parent)) ? 1 : -ECHILD;
 	}
+	sfs_vfs_count(dentry->d_sb, revalidate);
 	parent = dget_parent(dentry);
-	valid = is_valid(dentry, d_inode(parent));
+	dir = d_inode(parent);
+	valid = is_valid(dentry, dir);
+	if (trace_sfs_revalidate_enabled() && dir)
+		trace_revalidate(dir, dentry, valid);
 	dput(parent);
+	if (!valid)
+		sfs_vfs_count(dentry->d_sb, revalidate_drop);
 	return valid;
 }
 
@@ -77,7 +99,7 @@ static struct inode *find_inode(struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = NULL;
 	struct sfs_caller c;
-	struct sfs_attr attr;
+	u64 ino = 0;
 	int tries = 0;
 	int ret;
 
@@ -87,15 +109,16 @@ static struct inode *find_inode(struct inode *dir, struct dentry *dentry)
 	if (ret < 0)
 		return ERR_PTR(ret);
 	do {
-		ret = sfs_lookup(SFS_FS(dir), &c.cred, dir->i_ino,
-				 dentry->d_name.name, dentry->d_name.len,
-				 &attr);
+		ret = sfs_lookup_ino(SFS_FS(dir), &c.cred, dir->i_ino,
+				     dentry->d_name.name, dentry->d_name.len,
+				     &ino);
 		if (ret < 0)
 			break;
 		/* it may go between the two: is there another by now? */
-		inode = sfs_iget_attr(dir->i_sb, &attr);
+		inode = sfs_iget(dir->i_sb, ino);
 	} while (inode == ERR_PTR(-ENOENT) && ++tries < LOOKUP_TRIES);
 	sfs_caller_exit(&c);
+	trace_sfs_lookup(dir, &dentry->d_name, ino, ret);
 	if (ret == -ENOENT || inode == ERR_PTR(-ENOENT))
 		return NULL;
 	return ret < 0 ? ERR_PTR(ret) : inode;
@@ -154,6 +177,10 @@ static int make_name(struct inode *dir, struct dentry *dentry,
 				 ret_attr);
 	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
+	if (r->target)
+		trace_sfs_symlink(dir, name, ret < 0 ? 0 : ret_attr->ino, ret);
+	else
+		trace_sfs_create(dir, name, ret < 0 ? 0 : ret_attr->ino, ret);
 	return ret;
 }
 
@@ -175,8 +202,9 @@ static void unmake_name(struct inode *dir, struct dentry *dentry,
 				 name->len, attr->ino);
 	sfs_iunlock(fs, &il);
 	if (ret < 0)
-		pr_err("scoutfs %s: inode %llu was made, but not completely, and stays: error %d\n",
-		       SFS_SB(dir->i_sb)->ident, attr->ino, ret);
+		sfs_port_log(&SFS_SB(dir->i_sb)->vol->host, SFS_LOG_ERR,
+			     "inode %llu was made, but not completely, and stays: error %d",
+			     attr->ino, ret);
 	dentry_stale(dentry);
 }
 
@@ -342,6 +370,7 @@ static int link(struct dentry *old_dentry, struct inode *dir,
 		       name->len, &attr);
 	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
+	trace_sfs_link(dir, name, inode->i_ino, ret);
 	if (ret == -EEXIST)
 		dentry_stale(dentry);
 	if (ret < 0)
@@ -385,6 +414,7 @@ static int remove_name(struct inode *dir, struct dentry *dentry, bool is_dir)
 				 name->len, inode->i_ino);
 	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
+	trace_sfs_unlink(dir, name, inode->i_ino, ret);
 	if (ret == -ESTALE || ret == -ENOENT)
 		dentry_stale(dentry);
 	if (ret < 0)
@@ -437,6 +467,8 @@ static int move_name(const struct move *m, const struct sfs_cred *cred)
 	sfs_iunlock(fs, &il);
 	if (across)
 		sfs_rename_unlock(fs);
+	trace_sfs_rename_from(m->old_dir, old_name, ino, ret);
+	trace_sfs_rename_to(m->new_dir, new_name, new_ino, ret);
 	return ret;
 }
 
@@ -518,6 +550,7 @@ static int iterate(struct file *file, struct dir_context *ctx)
 	sfs_caller_exit(&c);
 out:
 	kvfree(buf);
+	trace_sfs_readdir(dir, ret);
 	return min(ret, 0);
 }
 
@@ -545,5 +578,4 @@ const struct file_operations sfs_dir_fops = {
 	.iterate_shared = iterate,
 	.fsync = sfs_fsync_vfs,
 	.unlocked_ioctl = sfs_ioctl_vfs,
-	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -26,6 +26,7 @@
 #include <linux/fs.h>
 #include <linux/string.h>
 
+#include "counters.h"
 #include "fs.h"
 
 #define FH_TYPE 0x81
@@ -47,6 +48,7 @@ static int encode_fh(struct inode *inode, u32 *fh, int *max_len,
 	struct handle h = { .ino = cpu_to_le64(inode->i_ino) };
 	int room = *max_len;
 
+	sfs_vfs_count(inode->i_sb, handles);
 	*max_len = FH_WORDS;
 	if (room < FH_WORDS)
 		return FILEID_INVALID;
@@ -83,6 +85,7 @@ static struct dentry *fh_to_dentry(struct super_block *sb, struct fid *fid,
 {
 	struct handle h;
 
+	sfs_vfs_count(sb, handles);
 	if ((fh_type != FH_TYPE && fh_type != FH_TYPE_PARENT) ||
 	    fh_len < FH_WORDS)
 		return ERR_PTR(-ESTALE);

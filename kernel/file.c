@@ -23,7 +23,9 @@
 #include <linux/uio.h>
 #include <linux/writeback.h>
 
+#include "counters.h"
 #include "fs.h"
+#include "trace.h"
 
 #define BLOCK_MASK 4095U
 
@@ -38,6 +40,7 @@ static ssize_t direct_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	size_t want = iov_iter_count(to);
+	unsigned int flags = 0;
 	ssize_t done = 0;
 	ssize_t ret = 0;
 	loff_t whole;
@@ -49,12 +52,15 @@ static ssize_t direct_read(struct kiocb *iocb, struct iov_iter *to)
 	whole = i_size_read(inode) & ~(loff_t)BLOCK_MASK;
 	if (iocb->ki_pos < whole) {
 		iov_iter_truncate(to, whole - iocb->ki_pos);
-		done = iomap_dio_rw(iocb, to, &sfs_iomap_read_ops, NULL, 0,
+		/* in two parts, so the first is waited for */
+		if (iov_iter_count(to) < want)
+			flags = IOMAP_DIO_FORCE_WAIT;
+		done = iomap_dio_rw(iocb, to, &sfs_iomap_read_ops, NULL, flags,
 				    NULL, 0);
 	}
 	inode_unlock_shared(inode);
 	file_accessed(iocb->ki_filp);
-	/* also an asynchronous one, which goes on by itself */
+	/* an error, or an asynchronous one that goes on by itself */
 	if (done < 0)
 		return done;
 
@@ -64,11 +70,30 @@ static ssize_t direct_read(struct kiocb *iocb, struct iov_iter *to)
 	return ret ? ret : done;
 }
 
+static void count_direct(struct inode *inode, ssize_t ret)
+{
+	if (ret > 0)
+		sfs_vfs_count_by(inode->i_sb, direct_bytes, ret);
+}
+
 static ssize_t read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	if (iocb->ki_flags & IOCB_DIRECT)
-		return direct_read(iocb, to);
-	return filemap_read(iocb, to, 0);
+	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t want = iov_iter_count(to);
+	loff_t pos = iocb->ki_pos;
+	ssize_t ret;
+
+	sfs_vfs_count(inode->i_sb, read);
+	if (!(iocb->ki_flags & IOCB_DIRECT)) {
+		ret = filemap_read(iocb, to, 0);
+		trace_sfs_read(inode, pos, want, ret);
+		return ret;
+	}
+	sfs_vfs_count(inode->i_sb, direct_reads);
+	ret = direct_read(iocb, to);
+	count_direct(inode, ret);
+	trace_sfs_direct_read(inode, pos, want, ret);
+	return ret;
 }
 
 /* ---- writing --------------------------------------------------------------- */
@@ -168,6 +193,7 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t ret;
 	int err;
 
+	sfs_vfs_count(file_inode(iocb->ki_filp)->i_sb, direct_fallbacks);
 	ret = sfs_iomap_buffered_write(iocb, from, &sfs_iomap_write_ops);
 	if (ret <= 0)
 		return ret;
@@ -177,7 +203,7 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 		return err;
 	invalidate_mapping_pages(mapping, start >> PAGE_SHIFT,
 				 (start + ret - 1) >> PAGE_SHIFT);
-	return ret;
+	return generic_write_sync(iocb, ret);
 }
 
 static ssize_t write_alone(struct kiocb *iocb, struct iov_iter *from)
@@ -204,17 +230,48 @@ out:
 	return ret;
 }
 
+static ssize_t write_direct(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t want = iov_iter_count(from);
+	loff_t pos = iocb->ki_pos;
+	ssize_t ret;
+
+	sfs_vfs_count(inode->i_sb, direct_writes);
+	ret = direct_write_shared(iocb, from);
+	if (ret == 0 || ret == -ENOTBLK)
+		ret = write_alone(iocb, from);
+	count_direct(inode, ret);
+	trace_sfs_direct_write(inode, pos, want, ret);
+	return ret;
+}
+
+static ssize_t write_buffered(struct kiocb *iocb, struct iov_iter *from)
+{
+	size_t want = iov_iter_count(from);
+	ssize_t ret = write_alone(iocb, from);
+
+	/* where it was appended is known only now */
+	trace_sfs_write(file_inode(iocb->ki_filp),
+			iocb->ki_pos - max_t(ssize_t, ret, 0), want, ret);
+	return ret;
+}
+
 static ssize_t write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	ssize_t ret = 0;
+	ssize_t ret;
 
 	if (!iov_iter_count(from))
 		return 0;
+	sfs_vfs_count(file_inode(iocb->ki_filp)->i_sb, write);
 	if (iocb->ki_flags & IOCB_DIRECT)
-		ret = direct_write_shared(iocb, from);
-	if (ret == 0 || ret == -ENOTBLK)
-		ret = write_alone(iocb, from);
-	return ret > 0 ? generic_write_sync(iocb, ret) : ret;
+		ret = write_direct(iocb, from);
+	else
+		ret = write_buffered(iocb, from);
+	/* direct ones have done so themselves */
+	if (ret > 0 && !(iocb->ki_flags & IOCB_DIRECT))
+		ret = generic_write_sync(iocb, ret);
+	return ret;
 }
 
 /* ---- mapping --------------------------------------------------------------- */
@@ -234,8 +291,9 @@ static void hide_tail(struct inode *inode, struct folio *folio)
 	loff_t size = i_size_read(inode);
 	loff_t pos = folio_pos(folio);
 
+	/* writeback has zeroed it already */
 	if (size > pos && size < pos + folio_size(folio) &&
-	    !folio_test_dirty(folio) && !folio_test_writeback(folio))
+	    !folio_test_writeback(folio))
 		folio_zero_segment(folio, size - pos, folio_size(folio));
 }
 
@@ -280,6 +338,9 @@ static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 					PAGE_SIZE);
 	ret = err < 0 ? vmf_error(err) :
 			iomap_page_mkwrite(vmf, &sfs_iomap_write_ops);
+	sfs_vfs_count(inode->i_sb, fault_write);
+	trace_sfs_fault_write(inode, (loff_t)vmf->pgoff << PAGE_SHIFT,
+			      PAGE_SIZE, err);
 	filemap_invalidate_unlock_shared(mapping);
 	sb_end_pagefault(inode->i_sb);
 	return ret;

@@ -11,7 +11,7 @@
  *	dir.c file.c export.c ioctl.c	operations of the VFS
  *	aops.c xattr.c			page cache and extents; attributes
  *	inode.c cred.c			VFS inodes and the core's; who is asking
- *	volume.c owner.c		devices and server, shared by superblocks
+ *	volume.c owner.c shrinker.c	devices and server, shared by superblocks; memory
  *	port_block.c port_env.c		ports
  *
  * Locks, outermost first:
@@ -69,9 +69,9 @@ struct sfs_sb {
 	struct super_block *sb;		/* I */
 	struct sfs_volume *vol;		/* I */
 	struct sfs_fs *fs;		/* I: the mount of the core */
+	struct sfs_shrinker *shrinker;	/* I: of its cache */
 	struct sfs_options opts;	/* L(opts_lock); read anywhere, READ_ONCE */
 	struct mutex opts_lock;		/* who changes options: remount, sysfs */
-	struct sfs_shrinker *shrinker;	/* I: of the core's cache */
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */

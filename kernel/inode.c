@@ -26,7 +26,9 @@
 #include <linux/string.h>
 #include <linux/writeback.h>
 
+#include "counters.h"
 #include "fs.h"
+#include "trace.h"
 
 /* Inode numbers are used as they are to find inodes in the VFS's table. */
 static_assert(sizeof(unsigned long) == sizeof(u64));
@@ -79,6 +81,8 @@ void sfs_free_inode(struct inode *inode)
 
 void sfs_evict_inode(struct inode *inode)
 {
+	sfs_vfs_count(inode->i_sb, evict);
+	trace_sfs_evict(inode, 0);
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
 	if (test_and_clear_bit(SFS_KI_OPENED, &SFS_KI(inode)->flags))
@@ -174,6 +178,8 @@ int sfs_ki_refresh(struct inode *inode)
 	else
 		sfs_ki_stale(inode);
 	mutex_unlock(&ki->lock);
+	sfs_vfs_count(inode->i_sb, refresh);
+	trace_sfs_refresh(inode, ret);
 	return ret;
 }
 
@@ -203,8 +209,9 @@ static int set_type(struct inode *inode, const struct sfs_attr *attr)
 		inode->i_op = &sfs_special_iops;
 		break;
 	default:
-		pr_err("scoutfs %s: inode %llu has mode %o, which is no type of file; run fsck.scoutfs\n",
-		       SFS_SB(inode->i_sb)->ident, attr->ino, attr->mode);
+		sfs_port_log(&SFS_SB(inode->i_sb)->vol->host, SFS_LOG_ERR,
+			     "inode %llu has mode %o, which is no type of file; run fsck.scoutfs",
+			     attr->ino, attr->mode);
 		return -EIO;
 	}
 	return 0;
@@ -240,6 +247,8 @@ struct inode *sfs_iget(struct super_block *sb, u64 ino)
 	if (!(inode->i_state & I_NEW))
 		return inode;
 	ret = fill_new(inode);
+	sfs_vfs_count(sb, iget);
+	trace_sfs_iget(inode, ret);
 	if (ret < 0) {
 		iget_failed(inode);
 		return ERR_PTR(ret);
@@ -311,8 +320,12 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync)
 	struct inode *inode = file_inode(file);
 	int ret;
 
+	sfs_vfs_count(inode->i_sb, fsync);
 	ret = file_write_and_wait_range(file, start, end);
-	return ret ?: sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
+	if (ret == 0)
+		ret = sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
+	trace_sfs_fsync(inode, ret);
+	return ret;
 }
 
 /* ---- setattr ------------------------------------------------------------- */
@@ -395,6 +408,7 @@ int sfs_setattr_vfs(struct mnt_idmap *idmap, struct dentry *dentry,
 	}
 	ret = locked_setattr(inode, &c.cred, &set, &attr);
 	sfs_caller_exit(&c);
+	trace_sfs_setattr(inode, iattr->ia_valid, set.size, ret);
 	return ret;
 }
 

@@ -39,8 +39,10 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "counters.h"
 #include "fs.h"
 #include "scoutfs/ioctl.h"
+#include "trace.h"
 
 #define WALK_CHUNK 2048
 #define DETAIL_MIN 256
@@ -293,11 +295,8 @@ static long alloc_detail(struct inode *inode, void __user *arg)
 
 /* ---- dispatch ---------------------------------------------------------------------- */
 
-long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg)
+static long dispatch(struct inode *inode, unsigned int cmd, void __user *argp)
 {
-	void __user *argp = (void __user *)arg;
-	struct inode *inode = file_inode(file);
-
 	switch (cmd) {
 	case SCOUTFS_IOC_WALK_INODES:
 		return walk_inodes(inode, argp);
@@ -312,4 +311,15 @@ long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOTTY;
 	}
+}
+
+long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct inode *inode = file_inode(file);
+	long ret;
+
+	sfs_vfs_count(inode->i_sb, ioctl);
+	ret = dispatch(inode, cmd, (void __user *)arg);
+	trace_sfs_ioctl(inode, cmd, ret);
+	return ret;
 }

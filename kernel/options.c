@@ -319,8 +319,9 @@ int sfs_options_set(struct sfs_sb *sbi, int i, const char *text)
 		return -EROFS;
 	if (strscpy(word, text, sizeof(word)) < 0 ||
 	    !parse_number(at, strim(word), &n)) {
-		pr_err("scoutfs %s: option %s must be a number from %lld to %lld\n",
-		       sbi->ident, o->name, o->min, o->max);
+		sfs_port_log(&sbi->vol->host, SFS_LOG_ERR,
+			     "option %s must be a number from %lld to %lld",
+			     o->name, o->min, o->max);
 		return -EINVAL;
 	}
 	mutex_lock(&sbi->opts_lock);

@@ -39,7 +39,8 @@ void sfs_port_wall_time(struct sfs_host *host, __s64 *ret_sec,
 {
 	struct timespec64 ts;
 
-	ktime_get_real_ts64(&ts);
+	/* the VFS' clock for files: a finer one would run ahead of it */
+	ktime_get_coarse_real_ts64(&ts);
 	*ret_sec = ts.tv_sec;
 	*ret_nsec = ts.tv_nsec;
 }

@@ -34,6 +34,7 @@
 #include <linux/workqueue.h>
 
 #include "fs.h"
+#include "trace.h"
 
 #define SCOUTFS_SUPER_MAGIC 0x554f4353
 #define BLOCK_BITS 12
@@ -99,17 +100,28 @@ static void umount_begin(struct super_block *sb)
 			sbi->ident);
 }
 
+static void leave_core(struct sfs_sb *sbi)
+{
+	u64 fsid = sfs_fsid(sbi->fs);
+	u64 rid = sfs_rid(sbi->fs);
+	int ret;
+
+	ret = sfs_unmount(sbi->fs);
+	if (ret < 0)
+		sbi->failed = true;
+	trace_sfs_unmount(sbi->sb, fsid, rid, ret);
+}
+
 /* The core leaves the volume; inodes have gone. */
 static void leave(struct sfs_sb *sbi)
 {
 	if (sbi->ioend_wq)
 		destroy_workqueue(sbi->ioend_wq);
 	sbi->ioend_wq = NULL;
-	if (sbi->shrinker)
-		sfs_shrinker_destroy(sbi->shrinker);
+	sfs_shrinker_destroy(sbi->shrinker);
 	sbi->shrinker = NULL;
-	if (sbi->fs && sfs_unmount(sbi->fs) < 0)
-		sbi->failed = true;
+	if (sbi->fs)
+		leave_core(sbi);
 	sbi->fs = NULL;
 }
 
@@ -150,6 +162,8 @@ static int start_core(struct sfs_sb *sbi)
 
 	sfs_options_mount(&sbi->opts, &mopts);
 	ret = sfs_mount(&sbi->vol->host, sbi->vol->srv, &mopts, &sbi->fs);
+	trace_sfs_mount(sbi->sb, sbi->vol->fsid,
+			ret < 0 ? 0 : sfs_rid(sbi->fs), ret);
 	if (ret < 0)
 		return ret;
 	sfs_volume_set_rid(sbi->vol, sfs_rid(sbi->fs));

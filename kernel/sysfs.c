@@ -250,7 +250,7 @@ static const struct sysfs_ops file_ops = {
 	.store = file_store,
 };
 
-static struct kobj_type mount_type = {
+static const struct kobj_type mount_type = {
 	.sysfs_ops = &file_ops,
 	.release = release,
 	.default_groups = groups,

@@ -241,9 +241,8 @@ SFS_IO_EVENT(sfs_ioend);
 
 /* What the core answered, in blocks of 4 KiB; flags are enum sfs_extent_flags. */
 DECLARE_EVENT_CLASS(sfs_extent_class,
-	TP_PROTO(const struct inode *inode, const struct sfs_extent *ext,
-		 int ret),
-	TP_ARGS(inode, ext, ret),
+	TP_PROTO(const struct inode *inode, const struct sfs_extent *ext),
+	TP_ARGS(inode, ext),
 	TP_STRUCT__entry(
 		__field(dev_t, dev)
 		__field(u64, ino)
@@ -251,7 +250,6 @@ DECLARE_EVENT_CLASS(sfs_extent_class,
 		__field(u64, count)
 		__field(u64, phys)
 		__field(u8, flags)
-		__field(int, ret)
 	),
 	TP_fast_assign(
 		__entry->dev = inode->i_sb->s_dev;
@@ -260,23 +258,43 @@ DECLARE_EVENT_CLASS(sfs_extent_class,
 		__entry->count = ext->count;
 		__entry->phys = ext->phys;
 		__entry->flags = ext->flags;
-		__entry->ret = ret;
 	),
-	TP_printk("dev %d:%d ino %llu block %llu count %llu phys %llu flags %#x ret %d",
+	TP_printk("dev %d:%d ino %llu block %llu count %llu phys %llu flags %#x",
 		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino,
 		  __entry->block, __entry->count, __entry->phys,
-		  __entry->flags, __entry->ret)
+		  __entry->flags)
 );
 
 #define SFS_EXTENT_EVENT(event)						\
 DEFINE_EVENT(sfs_extent_class, event,					\
-	TP_PROTO(const struct inode *inode, const struct sfs_extent *ext, \
-		 int ret),						\
-	TP_ARGS(inode, ext, ret))
+	TP_PROTO(const struct inode *inode, const struct sfs_extent *ext), \
+	TP_ARGS(inode, ext))
 
 SFS_EXTENT_EVENT(sfs_map_read);
 SFS_EXTENT_EVENT(sfs_map_write);
-SFS_EXTENT_EVENT(sfs_map_written);
+
+/* The core was told that these blocks have been written. */
+TRACE_EVENT(sfs_map_written,
+	TP_PROTO(const struct inode *inode, u64 block, u64 count, int ret),
+	TP_ARGS(inode, block, count, ret),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(u64, ino)
+		__field(u64, block)
+		__field(u64, count)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->dev = inode->i_sb->s_dev;
+		__entry->ino = inode->i_ino;
+		__entry->block = block;
+		__entry->count = count;
+		__entry->ret = ret;
+	),
+	TP_printk("dev %d:%d ino %llu block %llu count %llu ret %d",
+		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino,
+		  __entry->block, __entry->count, __entry->ret)
+);
 
 /* ---- mounts and the core ---------------------------------------------------------------- */
 

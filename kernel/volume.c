@@ -528,6 +528,11 @@ static int enter(struct start *st, const dev_t *devt, struct sfs_volume *fresh,
 					READ_ONCE(volumes_changes) != changes))
 			return -EINTR;
 	}
+	if (ret == 0 && vol && sfs_host_fenced(&vol->host)) {
+		say(st->fc, "%s: another host took this volume while it was mounted here; unmount it everywhere on this machine first",
+		    st->path[SFS_DEV_DATA]);
+		ret = -EIO;
+	}
 	if (ret == 0 && !vol) {
 		vol = fresh;
 		list_add_tail(&vol->node, &volumes);

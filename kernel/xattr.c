@@ -35,6 +35,7 @@
 #include <linux/xattr.h>
 
 #include "fs.h"
+#include "trace.h"
 
 static_assert(SFS_XATTR_CREATE == XATTR_CREATE);
 static_assert(SFS_XATTR_REPLACE == XATTR_REPLACE);
@@ -44,9 +45,13 @@ static int get_as(const struct xattr_handler *handler,
 		  const struct sfs_cred *cred, struct inode *inode,
 		  const char *name, void *buf, size_t size)
 {
-	return sfs_getxattr(SFS_FS(inode), cred, inode->i_ino,
-			    xattr_full_name(handler, name), buf,
-			    min_t(size_t, size, S32_MAX));
+	int ret;
+
+	name = xattr_full_name(handler, name);
+	ret = sfs_getxattr(SFS_FS(inode), cred, inode->i_ino, name, buf,
+			   min_t(size_t, size, S32_MAX));
+	trace_sfs_getxattr(inode, name, ret);
+	return ret;
 }
 
 static int get_security(const struct xattr_handler *handler,
@@ -96,6 +101,7 @@ static int set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
 		ret = sfs_removexattr(fs, &c.cred, inode->i_ino, name);
 	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
+	trace_sfs_setxattr(inode, name, ret);
 	if (ret == 0)
 		sfs_ki_stale(inode);
 	return ret;

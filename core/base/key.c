@@ -7,8 +7,10 @@
  */
 #include "base/key.h"
 
+#include <asm/byteorder.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
+#include <linux/string.h>
 
 int sfs_key_cmp(const struct sfs_key *a, const struct sfs_key *b)
 {
@@ -64,20 +66,34 @@ void sfs_key_dec(struct sfs_key *key)
 
 static void put_be64(u8 *p, u64 v)
 {
-	int i;
+	__be64 be = cpu_to_be64(v);
 
-	for (i = 0; i < 8; i++)
-		p[i] = (u8)(v >> (56 - 8 * i));
+	memcpy(p, &be, sizeof(be));
 }
 
 static u64 get_be64(const u8 *p)
 {
-	u64 v = 0;
-	int i;
+	__be64 be;
 
-	for (i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
+	memcpy(&be, p, sizeof(be));
+	return be64_to_cpu(be);
+}
+
+/* The last word overlaps the one before it. */
+int sfs_key_bytes_cmp(const u8 *a, const u8 *b)
+{
+	static const u8 at[] = { 0, 8, 16, SFS_KEY_BYTES - 8 };
+	u64 x;
+	u64 y;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		x = get_be64(a + at[i]);
+		y = get_be64(b + at[i]);
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return 0;
 }
 
 void sfs_key_encode(const struct sfs_key *key, u8 *buf)

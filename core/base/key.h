@@ -73,6 +73,8 @@ void sfs_key_dec(struct sfs_key *key);
 /* @buf has SFS_KEY_BYTES bytes. */
 void sfs_key_encode(const struct sfs_key *key, u8 *buf);
 void sfs_key_decode(struct sfs_key *key, const u8 *buf);
+/* As memcmp() of two encoded keys, in words. */
+int sfs_key_bytes_cmp(const u8 *a, const u8 *b);
 
 /* printf("key " SFS_KEY_FMT, SFS_KEY_ARG(&key)): zone.f1.type.f2.f3.f4 */
 #define SFS_KEY_FMT "%u.%llu.%u.%llu.%llu.%u"

@@ -12,7 +12,8 @@
  * out under the table's lock and seeks again by key, so it sees each item that
  * was there all the time and may or may not see others.
  *
- * A range within one inode lets filters rule out level 0 slices at the start.
+ * A range within one inode or one hash of a name lets filters rule out slices
+ * at the start.
  */
 #include "engine/iter.h"
 
@@ -24,6 +25,9 @@
 #include <linux/string.h>
 #include "base/report.h"
 #include "engine/engine.h"
+
+/* what values but long xattrs, symlinks and names fit in */
+#define FEW_BYTES 192
 
 struct sfs_cursor {
 	struct sfs_memgen *gen;		/* I: or */
@@ -37,25 +41,45 @@ struct sfs_cursor {
 	struct sfs_key key;
 	const void *val;
 	u8 *buf;			/* O: copied value, for generations */
+	u32 buf_len;
 	struct sfs_run_cursor run_cur;
 	u64 items;			/* O: passed */
 	u64 deletions;
 };
 
-static void mem_seek(struct sfs_iter *it, struct sfs_cursor *cur,
-		     const struct sfs_key *key)
+/*
+ * The buffer is made when there is a value: most lookups find nothing in most
+ * generations.  The active one may change between two tries; the second buffer
+ * holds any value.
+ */
+static int mem_seek(struct sfs_iter *it, struct sfs_cursor *cur,
+		    const struct sfs_key *key)
 {
 	struct sfs_memitem_copy item;
 
-	cur->valid = sfs_memgen_next(cur->gen, key, &it->last, cur->buf,
-				     SFS_ITEM_MAX_VAL, &item);
-	if (!cur->valid)
-		return;
+	for (;;) {
+		cur->valid = sfs_memgen_next(cur->gen, key, &it->last, cur->buf,
+					     cur->buf_len, &item);
+		if (!cur->valid)
+			return 0;
+		if (item.val_len <= cur->buf_len)
+			break;
+		cur->valid = false;
+		kfree(cur->buf);
+		cur->buf_len = item.val_len <= FEW_BYTES ? FEW_BYTES :
+							   SFS_ITEM_MAX_VAL;
+		cur->buf = kmalloc(cur->buf_len, GFP_NOFS);
+		if (!cur->buf) {
+			cur->buf_len = 0;
+			return -ENOMEM;
+		}
+	}
 	cur->key = item.key;
 	cur->seq = item.seq;
 	cur->kind = item.kind;
 	cur->val_len = item.val_len;
 	cur->val = cur->buf;
+	return 0;
 }
 
 /* The run cursor's item becomes the current one, if it is within the slice. */
@@ -111,10 +135,8 @@ static int cursor_advance(struct sfs_iter *it, struct sfs_cursor *cur)
 	cur->deletions += cur->kind == SFS_ITEM_DELETION;
 	next = cur->key;
 	sfs_key_inc(&next);
-	if (cur->gen) {
-		mem_seek(it, cur, &next);
-		return 0;
-	}
+	if (cur->gen)
+		return mem_seek(it, cur, &next);
 	ret = sfs_run_next(&cur->run_cur);
 	if (ret < 0) {
 		cur->valid = false;
@@ -139,11 +161,7 @@ static int add_gen(struct sfs_iter *it, struct sfs_memgen *gen)
 	struct sfs_cursor *cur = add_cursor(it);
 
 	cur->gen = gen;
-	cur->buf = kmalloc(SFS_ITEM_MAX_VAL, GFP_NOFS);
-	if (!cur->buf)
-		return -ENOMEM;
-	mem_seek(it, cur, &it->first);
-	return 0;
+	return mem_seek(it, cur, &it->first);
 }
 
 static int add_slices(struct sfs_iter *it, struct sfs_slice **slices, u32 nr,
@@ -163,9 +181,21 @@ static bool within_inode(const struct sfs_iter *it)
 	       it->first.zone == SFS_ZONE_FS;
 }
 
-static int add_level0(struct sfs_iter *it, struct sfs_level *level)
+/* 1 when filters say that @slice has nothing in the range. */
+static int ruled_out(struct sfs_iter *it, struct sfs_slice *slice)
 {
 	struct sfs_run_cursor probe;
+	int ret;
+
+	if (!within_inode(it))
+		return 0;
+	ret = sfs_run_may_have(&probe, it->rd, slice->run, &it->first,
+			       &it->last);
+	return ret < 0 ? ret : !ret;
+}
+
+static int add_level0(struct sfs_iter *it, struct sfs_level *level)
+{
 	int ret = 0;
 	u32 i;
 
@@ -173,37 +203,73 @@ static int add_level0(struct sfs_iter *it, struct sfs_level *level)
 		if (!sfs_slice_overlaps(level->slices[i], &it->first,
 					&it->last))
 			continue;
-		if (within_inode(it)) {
-			ret = sfs_run_may_have_inode(&probe, it->rd,
-						     level->slices[i]->run,
-						     &it->first);
-			if (ret < 0)
-				return ret;
-			if (ret == 0)
-				continue;
-		}
-		ret = add_slices(it, &level->slices[i], 1, 0);
+		ret = ruled_out(it, level->slices[i]);
+		if (ret < 0)
+			return ret;
+		if (ret == 0)
+			ret = add_slices(it, &level->slices[i], 1, 0);
+		else
+			ret = 0;
 	}
 	return ret;
 }
 
-static int add_manifest(struct sfs_iter *it, struct sfs_manifest *man)
+/* The first slice of a deeper level in the range, NULL if there is none. */
+static struct sfs_slice *level_slice(const struct sfs_iter *it,
+				     const struct sfs_level *level, u32 *ret_at)
 {
-	struct sfs_level *level;
+	u32 at = sfs_level_seek(level, &it->first);
+
+	if (at == level->nr || !sfs_slice_overlaps(level->slices[at],
+						   &it->first, &it->last))
+		return NULL;
+	*ret_at = at;
+	return level->slices[at];
+}
+
+static int add_level(struct sfs_iter *it, struct sfs_level *level)
+{
+	struct sfs_slice *slice;
 	int ret;
 	u32 at;
+
+	slice = level_slice(it, level, &at);
+	if (!slice)
+		return 0;
+	/* the range may go on in the slice after it */
+	if (sfs_key_cmp(&slice->last, &it->last) >= 0) {
+		ret = ruled_out(it, slice);
+		if (ret != 0)
+			return ret < 0 ? ret : 0;
+	}
+	return add_slices(it, level->slices, level->nr, at);
+}
+
+static int add_manifest(struct sfs_iter *it, struct sfs_manifest *man)
+{
+	int ret;
 	u32 l;
 
 	ret = add_level0(it, man->levels[0]);
-	for (l = 1; l < SFS_MAX_LEVELS && ret == 0; l++) {
-		level = man->levels[l];
-		at = sfs_level_seek(level, &it->first);
-		if (at < level->nr &&
-		    sfs_slice_overlaps(level->slices[at], &it->first,
-				       &it->last))
-			ret = add_slices(it, level->slices, level->nr, at);
-	}
+	for (l = 1; l < SFS_MAX_LEVELS && ret == 0; l++)
+		ret = add_level(it, man->levels[l]);
 	return ret;
+}
+
+/* How many sources the range has in a manifest at most. */
+static u32 nr_sources(const struct sfs_iter *it, const struct sfs_manifest *man)
+{
+	const struct sfs_level *level = man->levels[0];
+	u32 nr = 0;
+	u32 at;
+	u32 i;
+
+	for (i = 0; i < level->nr; i++)
+		nr += sfs_slice_overlaps(level->slices[i], &it->first,
+					 &it->last);
+	for (i = 1; i < SFS_MAX_LEVELS; i++)
+		nr += level_slice(it, man->levels[i], &at) != NULL;
+	return nr;
 }
 
 static int start(struct sfs_iter *it)
@@ -211,13 +277,16 @@ static int start(struct sfs_iter *it)
 	struct sfs_manifest *man = it->man ?: it->view ? it->view->man : NULL;
 	u32 gens = it->view ? it->view->nr_gens : 0;
 	int ret = 0;
+	u32 nr;
 	u32 i;
 
 	it->started = 1;
 	if (!man)
 		return 0;	/* slices: sfs_iter_init_slices() did it */
-	it->cursors = kvcalloc(gens + man->levels[0]->nr + SFS_MAX_LEVELS,
-			       sizeof(*it->cursors), GFP_NOFS);
+	nr = gens + nr_sources(it, man);
+	if (nr == 0)
+		return 0;
+	it->cursors = kvcalloc(nr, sizeof(*it->cursors), GFP_NOFS);
 	if (!it->cursors)
 		return -ENOMEM;
 	for (i = 0; i < gens && ret == 0; i++)

@@ -253,8 +253,7 @@ int sfs_run_lookup(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
 		ret = descend(cur, key, true);
 	if (ret > 0) {
 		sfs_key_encode(key, bytes);
-		ret = memcmp(sfs_run_item(cur)->bytes, bytes,
-			     SFS_KEY_BYTES) == 0;
+		ret = sfs_key_bytes_cmp(sfs_run_item(cur)->bytes, bytes) == 0;
 	}
 	if (ret <= 0)
 		cursor_drop(cur, 0);
@@ -310,33 +309,35 @@ int sfs_run_next(struct sfs_run_cursor *cur)
 }
 
 /*
- * Only the child that could hold the inode's first item is asked.  Its items
- * may continue in the next child; so an answer of "no" is given only when the
- * child's last key lies beyond the inode.
+ * Only the child that could hold the first item of the range is asked.  The
+ * range may continue in the next child; so an answer of "no" is given only when
+ * the child's last key lies beyond it.
  */
-int sfs_run_may_have_inode(struct sfs_run_cursor *cur,
-			   struct sfs_run_reader *rd, struct sfs_run *run,
-			   const struct sfs_key *key)
+int sfs_run_may_have(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
+		     struct sfs_run *run, const struct sfs_key *first,
+		     const struct sfs_key *last)
 {
-	struct sfs_key last = SFS_KEY(key->zone, key->f1, U8_MAX, U64_MAX,
-				      U64_MAX, U8_MAX);
+	bool one_name = first->type == last->type && first->f2 == last->f2;
 	struct sfs_disk_child child;
 	u8 bytes[SFS_KEY_BYTES];
 	int ret;
 
+	SFS_ASSERT(first->zone == last->zone && first->f1 == last->f1);
 	ret = cursor_start(cur, rd, run);
 	if (ret < 0)
 		return ret;
 	ret = 0;
-	if (!sfs_itemblock_seek(&cur->at[0], cur->blk[0]->buf, key))
+	if (!sfs_itemblock_seek(&cur->at[0], cur->blk[0]->buf, first))
 		goto out;
 	ret = current_child(cur, &child);
 	if (ret < 0)
 		goto out;
-	sfs_key_encode(&last, bytes);
+	sfs_key_encode(last, bytes);
 	ret = 1;
-	if (memcmp(cur->at[0].bytes, bytes, SFS_KEY_BYTES) > 0)
-		ret = filter_key(cur, &child, key, false);
+	if (sfs_key_bytes_cmp(cur->at[0].bytes, bytes) >= 0)
+		ret = filter_key(cur, &child, first, one_name);
+	if (ret == 0)
+		sfs_count(rd->cnt, filter_skips);
 out:
 	cursor_drop(cur, 0);
 	return ret;

@@ -93,10 +93,13 @@ int sfs_run_lookup(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
 int sfs_run_seek(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
 		 struct sfs_run *run, const struct sfs_key *key);
 int sfs_run_next(struct sfs_run_cursor *cur);
-/* 0 when filters say that no item of inode (zone, f1) of @key is in @run. */
-int sfs_run_may_have_inode(struct sfs_run_cursor *cur,
-			   struct sfs_run_reader *rd, struct sfs_run *run,
-			   const struct sfs_key *key);
+/*
+ * 0 when filters say that @run has nothing in [@first, @last], which is within
+ * one inode or even one hash of a name.
+ */
+int sfs_run_may_have(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
+		     struct sfs_run *run, const struct sfs_key *first,
+		     const struct sfs_key *last);
 void sfs_run_cursor_exit(struct sfs_run_cursor *cur);
 
 static inline struct sfs_itemblock_cursor *

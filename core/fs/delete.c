@@ -92,12 +92,24 @@ static int victims_collect(struct sfs_fs *fs, u64 ino, struct victims *v)
 	return ret;
 }
 
+/* The inode, and what says that it is to be deleted. */
+static void erase(struct sfs_fs *fs, struct sfs_hold *hold,
+		  struct sfs_inode *si)
+{
+	struct sfs_key key = sfs_work_key(si->ino, SFS_WORK_ORPHAN);
+
+	sfs_inode_erase(fs, hold, si);
+	sfs_item_del(fs, hold, &key);
+	key = sfs_work_key(si->ino, SFS_WORK_TRUNCATE);
+	if (si->flags & SFS_INODE_TRUNCATING)
+		sfs_item_del(fs, hold, &key);
+}
+
 static int delete_step(struct sfs_fs *fs, struct sfs_inode *si,
 		       struct victims *v)
 {
 	struct sfs_need need = {};
 	struct sfs_hold hold;
-	struct sfs_key key;
 	u32 i;
 	int ret;
 
@@ -114,16 +126,35 @@ static int delete_step(struct sfs_fs *fs, struct sfs_inode *si,
 		sfs_item_del(fs, &hold, &v->keys[i]);
 	for (i = 0; i < v->exts.nr; i++)
 		sfs_extent_cut(fs, &hold, si, &v->exts.ext[i], 0);
-	if (v->more) {
+	if (v->more)
 		sfs_inode_store(fs, &hold, si);
-	} else {
-		sfs_inode_erase(fs, &hold, si);
-		key = sfs_work_key(si->ino, SFS_WORK_ORPHAN);
-		sfs_item_del(fs, &hold, &key);
-		key = sfs_work_key(si->ino, SFS_WORK_TRUNCATE);
-		if (si->flags & SFS_INODE_TRUNCATING)
-			sfs_item_del(fs, &hold, &key);
-	}
+	else
+		erase(fs, &hold, si);
+	sfs_hold_end(fs, &hold);
+	return 0;
+}
+
+/*
+ * Whether the inode's own item is all there is of it, by what is in it: then
+ * nobody needs to look for others.
+ */
+static bool is_bare(const struct sfs_inode *si)
+{
+	return !S_ISDIR(si->mode) && !S_ISLNK(si->mode) &&
+	       !(si->flags & SFS_INODE_EXTENTS) && !si->next_xattr_id;
+}
+
+static int delete_bare(struct sfs_fs *fs, struct sfs_inode *si)
+{
+	struct sfs_need need = { .items = 2 };
+	struct sfs_hold hold;
+	int ret;
+
+	sfs_need_inode(&need);
+	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	if (ret < 0)
+		return ret;
+	erase(fs, &hold, si);
 	sfs_hold_end(fs, &hold);
 	return 0;
 }
@@ -133,6 +164,8 @@ static int delete_inode(struct sfs_fs *fs, struct sfs_inode *si)
 	struct victims *v;
 	int ret;
 
+	if (is_bare(si))
+		return delete_bare(fs, si);
 	v = kmalloc(sizeof(*v), GFP_NOFS);
 	if (!v)
 		return -ENOMEM;

@@ -222,40 +222,59 @@ void sfs_inode_unlinked(struct sfs_fs *fs, struct sfs_hold *hold,
 
 /* ---- lookup --------------------------------------------------------------- */
 
-int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
-	       const char *name, __u32 len, struct sfs_attr *ret_attr)
+/* The inode of a name; *ret_dsi is the directory. */
+static int name_to_ino(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
+		       const char *name, u32 len, struct sfs_inode *ret_dsi,
+		       u64 *ret_ino)
 {
-	struct sfs_inode dsi;
-	struct sfs_inode si;
 	struct sfs_entry e;
 	int ret;
 
 	sfs_count(fs->cnt, op_lookup);
-	ret = sfs_dir_read(fs, cred, dir, &dsi);
+	ret = sfs_dir_read(fs, cred, dir, ret_dsi);
 	if (ret < 0)
 		return ret;
-	if (len == 1 && name[0] == '.') {
-		sfs_inode_to_attr(fs, &dsi, ret_attr);
-		return 0;
-	}
+	e.ino = dir;
 	if (len == 2 && name[0] == '.' && name[1] == '.') {
 		ret = sfs_dir_parent(fs, dir, &e.ino);
-	} else {
+	} else if (len != 1 || name[0] != '.') {
 		ret = sfs_name_check(name, len);
 		if (ret == 0)
 			ret = sfs_entry_find(fs, dir, name, len, &e);
 	}
+	if (ret == 0)
+		*ret_ino = e.ino;
+	return ret;
+}
+
+int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	       const char *name, __u32 len, struct sfs_attr *ret_attr)
+{
+	struct sfs_inode si;
+	u64 ino;
+	int ret;
+
+	ret = name_to_ino(fs, cred, dir, name, len, &si, &ino);
 	if (ret < 0)
 		return ret;
 	/*
 	 * Without exclusion the name may go, and its inode be deleted, between
 	 * the two reads: then it does not exist, as the answer says.
 	 */
-	ret = sfs_inode_read(fs, e.ino, &si);
+	if (ino != dir)
+		ret = sfs_inode_read(fs, ino, &si);
 	if (ret < 0)
 		return ret;
 	sfs_inode_to_attr(fs, &si, ret_attr);
 	return 0;
+}
+
+int sfs_lookup_ino(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+		   const char *name, __u32 len, __u64 *ret_ino)
+{
+	struct sfs_inode dsi;
+
+	return name_to_ino(fs, cred, dir, name, len, &dsi, ret_ino);
 }
 
 /* ---- creating ------------------------------------------------------------- */

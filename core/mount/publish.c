@@ -279,6 +279,9 @@ static int publish_one(struct sfs_fs *fs)
 		ret = write_run(fs, txn, &run);
 	if (ret == 0)
 		ret = flush_devices(fs, txn, run);
+	/* declared down meanwhile: then nothing is published any more */
+	if (ret == 0)
+		ret = sfs_mount_error(fs);
 	if (ret == 0)
 		ret = send_publish(fs, txn, run);
 	sfs_port_trace(fs->host, SFS_TRACE_PUBLISHED, txn->nr,

@@ -38,7 +38,7 @@ def this_machine():
 def boots(image):
     with tempfile.NamedTemporaryFile(prefix="scoutfs-vm.") as log:
         vm = machine.Machine(image, log.name, cpus=1, memory=256, kvm=True,
-                             root=None, append=["scoutfs_vm=probe"])
+                             root=None, channels=0)
         try:
             vm.start()
             deadline = time.monotonic() + SECONDS

@@ -13,6 +13,7 @@
 #	pipe SCRIPT	as run1, input from the host
 #	tty SCRIPT	on the terminal /dev/hvc0
 #	load		insmod scoutfs.ko
+#	stop CHANNEL	kills what runs there
 #	quit		unmounts, unloads, ends the machine
 #
 # Answers: "ready", "exit STATUS", "note TEXT", "bad TEXT", "bye".
@@ -46,12 +47,17 @@ setup() {
 	cut -d' ' -f2 /proc/mounts >$here/mounts
 }
 
-# The device of a named port.
+# The device of a named port.  Ports get their names one after the other, a
+# while after the machine has come up.
 port() {
-	local p
+	local p name
 
-	for p in /sys/class/virtio-ports/*; do
-		[ "$(cat "$p/name")" = "$1" ] && echo "/dev/${p##*/}" && return
+	while :; do
+		for p in /sys/class/virtio-ports/*; do
+			read -r name <"$p/name" && [ "$name" = "$1" ] &&
+				echo "/dev/${p##*/}" && return
+		done 2>/dev/null
+		usleep 20000
 	done
 }
 
@@ -94,8 +100,10 @@ run() { # kind, channel; fd 4 and 5 are its ports
 		setsid /bin/bash $script <$fifo.in >$fifo.out 2>&1 \
 			3>&- 4>&- 5>&- 8>&- & ;;
 	esac
+	echo $! >$here/pid$2
 	wait $!
 	status=$?
+	rm -f $here/pid$2
 	exec 8>&-
 	drained $out
 	drained $err
@@ -198,6 +206,10 @@ serve() { # channel
 	while read -r word arg <&3; do
 		case $word in
 		load) load ;;
+		stop)
+			kill -9 "-$(cat $here/pid"$(echo "$arg" | base64 -d)")"
+			echo "exit 0" >&3
+			;;
 		run|run1|pipe|tty)
 			echo "$arg" | base64 -d >$here/script$1
 			if [ "$word" = tty ]; then
@@ -213,8 +225,9 @@ serve() { # channel
 
 setup
 echo "scoutfs-vm: ready" >/dev/kmsg
+channels=$(sed 's/.*scoutfs_vm=\([0-9]*\).*/\1/' /proc/cmdline)
 channel=0
-while [ -n "$(port ctl$channel)" ]; do
+while [ $channel -lt "$channels" ]; do
 	serve $channel &
 	channel=$((channel + 1))
 done

@@ -99,11 +99,24 @@ class Machine:
         self.inherit.append(theirs)
         return ours, theirs.fileno()
 
-    def _port(self, args, name):
+    def _port(self, args, bus, name):
         ours, fd = self._pair()
         args += ["-chardev", "socket,id=%s,fd=%d" % (name, fd),
-                 "-device", "virtserialport,chardev=%s,name=%s" % (name, name)]
+                 "-device", "virtserialport,bus=%s.0,chardev=%s,name=%s" %
+                 (bus, name, name)]
         return ours
+
+    def _channel(self, args, ch):
+        # A controller for each: with more than some ten ports QEMU drops
+        # messages about them while the guest comes up.
+        bus = "serial%d" % ch.nr
+        args += ["-device", "virtio-serial-pci,id=%s,max_ports=8" % bus]
+        if self.want_tty and ch.nr == 0:
+            self.tty, fd = self._pair()
+            args += ["-chardev", "socket,id=tty,fd=%d" % fd,
+                     "-device", "virtconsole,bus=%s.0,chardev=tty" % bus]
+        ch.ctl, ch.inp, ch.out, ch.err = (
+            self._port(args, bus, name) for name in ch.names)
 
     def _arguments(self):
         accel = "kvm" if self.kvm else "tcg,thread=multi"
@@ -117,7 +130,7 @@ class Machine:
                 "-initrd", os.path.join(self.dir, "initramfs"),
                 "-append", " ".join(self._command_line())]
         if self.icount:
-            args += ["-icount", "shift=0,sleep=off"]
+            args += ["-icount", "shift=0,sleep=on"]
         args += ["-object", "rng-random,id=rng,filename=/dev/urandom",
                  "-device", "virtio-rng-pci,rng=rng"]
         args += ["-object", "memory-backend-memfd,id=m,size=%dM,share=on" %
@@ -131,14 +144,8 @@ class Machine:
         self.qmp, fd = self._pair()
         args += ["-chardev", "socket,id=qmp,fd=%d" % fd,
                  "-mon", "chardev=qmp,mode=control"]
-        args += ["-device", "virtio-serial-pci,max_ports=31"]
-        if self.want_tty:
-            self.tty, fd = self._pair()
-            args += ["-chardev", "socket,id=tty,fd=%d" % fd,
-                     "-device", "virtconsole,chardev=tty"]
         for ch in self.channels:
-            ch.ctl, ch.inp, ch.out, ch.err = (
-                self._port(args, name) for name in ch.names)
+            self._channel(args, ch)
         return args
 
     def _command_line(self):
@@ -147,7 +154,8 @@ class Machine:
         return ["console=ttyS0", "quiet", "panic=-1", "oops=panic",
                 "no_timer_check", "mitigations=off",
                 "rcupdate.rcu_cpu_stall_timeout=120", "watchdog_thresh=60",
-                "random.trust_cpu=on"] + self.append
+                "random.trust_cpu=on",
+                "scoutfs_vm=%d" % len(self.channels)] + self.append
 
     def _disk(self, nr, disk):
         """A raw file, or what another program serves under a URI."""
@@ -206,7 +214,7 @@ class Machine:
 
     # ---- talking ------------------------------------------------------------
 
-    def _done_with(self, sock):
+    def forget(self, sock):
         if sock in self.sel.get_map():
             self.sel.unregister(sock)
 
@@ -225,7 +233,7 @@ class Machine:
     def _console(self, sock):
         data = self._read(sock)
         if data == b"":
-            self._done_with(sock)
+            self.forget(sock)
         elif data:
             self.quiet_since = time.monotonic()
             self.log.write(data)
@@ -233,12 +241,12 @@ class Machine:
 
     def _ignore(self, sock):
         if not self._read(sock):
-            self._done_with(sock)
+            self.forget(sock)
 
     def _control(self, ch):
         data = self._read(ch.ctl)
         if data == b"":
-            self._done_with(ch.ctl)
+            self.forget(ch.ctl)
             return
         ch.text += data or b""
         *lines, ch.text = ch.text.split(b"\n")
@@ -254,7 +262,7 @@ class Machine:
         def ready(s):
             data = self._read(s)
             if data == b"":
-                self._done_with(s)
+                self.forget(s)
             elif data:
                 write(data)
             return data

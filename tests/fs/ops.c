@@ -361,7 +361,8 @@ static void test_delete(void)
 	memset(buf, 'v', 65535);
 	is_int(sfs_setxattr(fs, &root, f, "user.x", buf, 65535, 0), 0,
 	       "with a long attribute");
-	is_int(sfs_inode_open(fs, f, NULL), 0, "open");
+	is_int(sfs_inode_open(fs, f, &attr), 0, "open");
+	is_u64(attr.ino, f, "and its attributes");
 	is_int(sfs_inode_open(fs, f, NULL), 0, "twice");
 	is_int(unlink_name(1, "f", f), 0, "unlink");
 	shim_sleep_ns(300000000);
@@ -617,6 +618,32 @@ static void test_prealloc(void)
 	is_u64(ext.phys, 0, "nothing is ahead any more");
 	ok(reads(f, 0, 1, 256 * BLK), "contents of one");
 	ok(reads(g, 0, 2, 256 * BLK), "and the other");
+	end();
+}
+
+/* What is set at run time holds from the next write on. */
+static void test_set_opts(void)
+{
+	struct sfs_mount_opts opts = {
+		.commit_interval_ms = 5000,
+		.data_prealloc_blocks = 1,
+		.data_prealloc_contig_only = 1,
+		.ino_alloc_per_lock = 1024,
+		.orphan_scan_delay_ms = 100,
+	};
+	u64 f;
+	u64 g;
+	u32 i;
+
+	begin();
+	sfs_set_mount_opts(fs, &opts);
+	f = create(1, "f", S_IFREG | 0644);
+	g = create(1, "g", S_IFREG | 0644);
+	for (i = 0; i < 64; i++) {
+		write_byte(f, i * BLK, 1, BLK);
+		write_byte(g, i * BLK, 2, BLK);
+	}
+	ok(nr_extents(f) > 60, "nothing is ahead: %u extents", nr_extents(f));
 	end();
 }
 
@@ -906,6 +933,7 @@ int shim_main(int argc, char **argv)
 	test_inos();
 	test_atime();
 	test_prealloc();
+	test_set_opts();
 	test_full();
 	test_decoders();
 	test_damage();

@@ -288,6 +288,83 @@ static void test_down(void)
 	run_end(&run);
 }
 
+/* A publish that can not happen ends a forced unmount, and the mount. */
+static void test_abort(void)
+{
+	struct sfs_need need = { 1, 400, 0 };
+	struct sfs_hold hold;
+	struct run run;
+	u8 buf[400];
+	u32 key = 3;
+	u32 tag = 5;
+	u64 start;
+
+	run_begin(&run);
+	put(&run, &key, &tag, 1);
+	is_int(sfs_abort(run.w.fs, 1000), 0, "forced, but nothing is in the way");
+	ok(!sim_host_down(run.w.vol.host), "the mount is up");
+	tag = 7;
+	put(&run, &key, &tag, 1);
+	if (sfs_hold_begin(run.w.fs, &hold, SFS_SPACE_USER, &need) < 0)
+		bail_out("hold");
+	start = sfs_port_boot_ns(run.w.vol.host);
+	is_int(sfs_abort(run.w.fs, 1000), -ETIMEDOUT, "a hold is in the way");
+	start = sfs_port_boot_ns(run.w.vol.host) - start;
+	ok(start >= 1000000000 && start < 2000000000, "after %llu ns", start);
+	ok(sim_host_down(run.w.vol.host), "the mount is down");
+	is_int(sfs_publish(run.w.fs), -EIO, "and says so");
+	is_int(sfs_item_get(run.w.fs, &run.pool.keys[3], buf, sizeof(buf)),
+	       -EIO, "to all");
+	is_int(sfs_abort(run.w.fs, 1000), -EIO, "once more");
+	sfs_hold_end(run.w.fs, &hold);
+	is_int(world_stop(&run.w), -EIO, "leaving says so, too");
+	sim_host_down_forget(run.w.vol.host);
+	is_int(world_start(&run.w), 0, "start again");
+	ok(engine_has(&run.w.fs->eng, &run.pool, 3, 5),
+	   "what was published is there");
+	run_end(&run);
+}
+
+/* ---- options ---------------------------------------------------------------- */
+
+static bool published(struct run *run, u64 nr)
+{
+	bool is;
+
+	spin_lock(&run->w.fs->txn_lock);
+	is = run->w.fs->published_nr >= nr;
+	spin_unlock(&run->w.fs->txn_lock);
+	return is;
+}
+
+/* A timer that runs is started again. */
+static void test_set_opts(void)
+{
+	struct sfs_mount_opts opts;
+	struct run run;
+	u32 key = 3;
+	u32 tag = 5;
+	u64 nr;
+
+	run_begin(&run);
+	sfs_mount_opts_default(&opts);
+	opts.commit_interval_ms = 60000;
+	sfs_mount_set_opts(run.w.fs, &opts);
+	nr = sfs_txn_current(run.w.fs);
+	put(&run, &key, &tag, 1);
+	shim_sleep_ns(20000000000ULL);
+	ok(!published(&run, nr), "nothing is published before the interval");
+	opts.commit_interval_ms = 100;
+	sfs_mount_set_opts(run.w.fs, &opts);
+	shim_sleep_ns(1000000000ULL);
+	ok(published(&run, nr), "a shorter one counts from now on");
+	nr = sfs_txn_current(run.w.fs);
+	put(&run, &key, &tag, 1);
+	shim_sleep_ns(1000000000ULL);
+	ok(published(&run, nr), "and again");
+	run_end(&run);
+}
+
 /* ---- no memory ------------------------------------------------------------ */
 
 static void test_no_memory(void)
@@ -330,6 +407,8 @@ int shim_main(int argc, char **argv)
 	test_index();
 	test_idle_mount();
 	test_down();
+	test_abort();
+	test_set_opts();
 	test_no_memory();
 	return done_testing();
 }
