@@ -8,7 +8,7 @@
 # after each.
 
 . "$(dirname "$0")/disks-lib.sh"
-ROUNDS=${ROUNDS:-4}
+ROUNDS=${ROUNDS:-$((5 - SLOW))}
 STEPS=40
 
 # Everything that can be seen of the tree, in an order of its own.
@@ -108,7 +108,7 @@ in_all() {
 outside() {
 	ok "format" make_images 128 >"$SCRATCH/out" ||
 		{ cat "$SCRATCH/out"; tap_done; }
-	inside "${LIMIT_ALL:-400}" all --disk "$SCRATCH/meta.img" \
+	inside $((500 * SLOW)) all --disk "$SCRATCH/meta.img" \
 		--disk "$SCRATCH/data.img" --env ROUNDS
 }
 

@@ -26,7 +26,10 @@ SCRATCH=$(cd "$SCRATCH" && pwd -P) || exit 1
 SELF=$SRC/tests/vm/$(basename "$0")
 T=$BUILD/tests/vm
 MNT=$SCRATCH/mnt
-LIMIT=${LIMIT:-60}
+# how many times as long the debug kernel may take
+SLOW=1
+[ "$KERNEL" != debug ] || SLOW=3
+LIMIT=${LIMIT:-$((100 * SLOW))}
 tap_nr=0
 tap_bad=0
 disks_pid=

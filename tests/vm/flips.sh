@@ -5,11 +5,11 @@
 # has nothing cached, and in one that is going to be mounted.  Nothing oopses or
 # hangs; what is not EIO is right; EIO comes with a line in the log.
 #
-# FLIPS (24) is how many of each, SEED (1) where.
+# FLIPS (12, less on the debug kernel) is how many of each, SEED (1) where.
 
 . "$(dirname "$0")/disks-lib.sh"
 export SEED=${SEED:-1}
-FLIPS=${FLIPS:-24}
+FLIPS=${FLIPS:-$((12 / SLOW))}
 STEPS=40
 eios=0
 
@@ -106,7 +106,7 @@ outside() {
 	ok "format" make_images 64 >"$SCRATCH/out" ||
 		{ cat "$SCRATCH/out"; tap_done; }
 	start_disks || { echo "Bail out! disks"; exit 1; }
-	inside "${LIMIT_ALL:-500}" all --env FLIPS
+	inside $((500 * SLOW)) all --env FLIPS
 }
 
 two_sides "$@"
