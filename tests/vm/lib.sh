@@ -26,7 +26,7 @@ start_vm() { # number, options
 	"$VM" --kernel "${KERNEL:-6.1}" --serve "$dir" --log "$dir/console" \
 		"$@" >"$dir/out" 2>&1 </dev/null &
 	vm_pids[nr]=$!
-	for i in $(seq 600); do
+	for i in $(seq 1500); do
 		[ ! -S "$dir/socket" ] || return 0
 		kill -0 "${vm_pids[nr]}" 2>/dev/null || break
 		sleep 0.1
