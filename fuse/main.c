@@ -278,6 +278,29 @@ static int serve(struct daemon *d, int sock, const char *dir, bool noatime)
 	return 0;
 }
 
+static void say_counters(struct daemon *d, int sock)
+{
+	int i, nr = sfs_counters_nr();
+	const char **word = calloc(1 + 2 * nr, sizeof(*word));
+	char (*value)[24] = calloc(nr, sizeof(*value));
+
+	if (!word || !value) {
+		say_error(sock, -ENOMEM, "no memory");
+		goto out;
+	}
+	word[0] = "counters";
+	for (i = 0; i < nr; i++) {
+		snprintf(value[i], sizeof(value[i]), "%llu",
+			 sfs_counter_read(d->vol->fs, i));
+		word[1 + 2 * i] = sfs_counter_name(i);
+		word[2 + 2 * i] = value[i];
+	}
+	sfs_control_send(sock, -1, word, 1 + 2 * nr);
+out:
+	free(value);
+	free(word);
+}
+
 /* A daemon that has a mount already: one is all there can be, for now. */
 static void refuse(struct daemon *d, int sock)
 {
@@ -327,6 +350,8 @@ static void accept_client(struct daemon *d)
 		nr = sfs_control_recv(sock, buf, sizeof(buf), word, 6, NULL);
 		if (nr >= 1 && !strcmp(word[0], "mount"))
 			refuse(d, sock);
+		else if (nr >= 1 && !strcmp(word[0], "counters"))
+			say_counters(d, sock);
 		else if (nr >= 0)
 			say_error(sock, -EPROTO, "unknown request");
 	}

@@ -71,7 +71,7 @@ static void one(struct sfs_host *host, const u8 *data, size_t len)
 
 	if (len > SFS_OWNER_BYTES)
 		return;
-	block = kzalloc(2 * SFS_OWNER_BYTES, GFP_KERNEL);
+	block = kzalloc(2 * SFS_OWNER_BYTES, GFP_NOFS);
 	BUG_ON(!block);
 	if (len)
 		memcpy(block, data, len);

@@ -11,6 +11,8 @@
  *	"fd" MINOR, with the descriptor	->
  *					<- "serving"
  *
+ * Others ask "counters" and get "counters" and then NAME VALUE for each.
+ *
  * The daemon may answer "error" ERRNO TEXT instead (TEXT empty when it has
  * told stderr), or "wait" when it is about to end: then the devices will be
  * free soon, and a new daemon waits for that by itself.
@@ -154,6 +156,23 @@ static int connect_daemon(__u64 fsid)
 		return ret;
 	}
 	return sock;
+}
+
+int sfs_control_ask(__u64 fsid, const char *question, char *buf, size_t size,
+		    const char **ret_words, unsigned int max)
+{
+	struct timeval tv = { .tv_sec = 10 };
+	int sock, ret;
+
+	sock = connect_daemon(fsid);
+	if (sock < 0)
+		return sock;
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	ret = sfs_control_send(sock, -1, &question, 1);
+	if (ret == 0)
+		ret = sfs_control_recv(sock, buf, size, ret_words, max, NULL);
+	close(sock);
+	return ret;
 }
 
 /* Beside this program, else wherever PATH finds it. */

@@ -238,6 +238,13 @@ int sfs_control_send(int sock, int fd, const char *const *words,
 int sfs_control_recv(int sock, char *buf, size_t size, const char **ret_words,
 		     unsigned int max, int *ret_fd);
 
+/*
+ * Asks the daemon of volume @fsid a question of one word; the answer as
+ * sfs_control_recv() gives it.  Nothing is logged.
+ */
+int sfs_control_ask(__u64 fsid, const char *question, char *buf, size_t size,
+		    const char **ret_words, unsigned int max);
+
 struct sfs_mount_request {
 	const char *spec;		/* the data device */
 	const char *dir;

@@ -111,6 +111,12 @@ static void fill_iomap(struct inode *inode, struct iomap *iomap,
 	iomap->addr = ext->phys << BLOCK_SHIFT;
 }
 
+/* The blocks may be another host's since it took the volume: sfs_host_fence() */
+static int may_transfer(const struct inode *inode)
+{
+	return sfs_host_fenced(&SFS_SB(inode->i_sb)->vol->host) ? -EIO : 0;
+}
+
 static int map_read(struct inode *inode, loff_t pos, struct sfs_extent *ext,
 		    u32 *ret_seq)
 {
@@ -135,7 +141,7 @@ static int read_begin(struct inode *inode, loff_t pos, loff_t length,
 	u32 seq;
 	int ret;
 
-	ret = map_read(inode, pos, &ext, &seq);
+	ret = may_transfer(inode) ?: map_read(inode, pos, &ext, &seq);
 	if (ret < 0)
 		return ret;
 	if ((ext.flags & SFS_EXT_OFFLINE) && !(flags & IOMAP_REPORT))
@@ -183,6 +189,9 @@ static int write_begin(struct inode *inode, loff_t pos, loff_t length,
 
 	if (flags & IOMAP_NOWAIT)
 		return -EAGAIN;
+	ret = may_transfer(inode);
+	if (ret < 0)
+		return ret;
 	if (flags & IOMAP_ZERO) {
 		/* only what is there has to be zeroed */
 		ret = map_read(inode, pos, &ext, &seq);
@@ -335,6 +344,9 @@ static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
 	u32 seq;
 	int ret;
 
+	ret = may_transfer(inode);
+	if (ret < 0)
+		return ret;
 	if (offset >= iomap->offset && iomap->length &&
 	    offset < iomap->offset + iomap->length &&
 	    iomap->validity_cookie == map_seq(SFS_KI(inode)))
@@ -431,6 +443,8 @@ int sfs_zero_eof(struct inode *inode)
 	if (ret == 0)
 		ret = iomap_truncate_page(inode, size, &zeroed,
 					  &sfs_iomap_write_ops);
+	/* before 6.10 the library takes zeroes behind the end for a longer file */
+	i_size_write(inode, size);
 	if (ret == 0 && zeroed)
 		ret = filemap_write_and_wait_range(mapping, start, size);
 	return ret;

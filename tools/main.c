@@ -16,6 +16,7 @@
 
 static const struct cmd *const cmds[] = {
 	&cmd_check,
+	&cmd_counters,
 	&cmd_df,
 	&cmd_ino_path,
 	&cmd_mkfs,

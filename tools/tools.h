@@ -33,6 +33,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_check;
+extern const struct cmd cmd_counters;
 extern const struct cmd cmd_df;
 extern const struct cmd cmd_fsck;
 extern const struct cmd cmd_ino_path;

@@ -581,6 +581,9 @@ static void check_inode(struct sfs_items_check *ck, const struct inode_fact *in)
 	if (in->beyond && !(si->flags & SFS_INODE_TRUNCATING))
 		bad(ck, "inode %llu: written blocks behind its size",
 		    LLU(si->ino));
+	if (in->next_block && !(si->flags & SFS_INODE_EXTENTS))
+		bad(ck, "inode %llu: has extents that its flags deny",
+		    LLU(si->ino));
 	if (in->has_xattr && in->max_xattr_id >= si->next_xattr_id)
 		bad(ck, "inode %llu: next_xattr_id %llu is not behind %llu",
 		    LLU(si->ino), LLU(si->next_xattr_id),

@@ -135,13 +135,13 @@ static int delete_step(struct sfs_fs *fs, struct sfs_inode *si,
 }
 
 /*
- * Whether the inode's own item is all there is of it, by the counts in it: then
+ * Whether the inode's own item is all there is of it, by what is in it: then
  * nobody needs to look for others.
  */
 static bool is_bare(const struct sfs_inode *si)
 {
 	return !S_ISDIR(si->mode) && !S_ISLNK(si->mode) &&
-	       !si->online_blocks && !si->offline_blocks && !si->next_xattr_id;
+	       !(si->flags & SFS_INODE_EXTENTS) && !si->next_xattr_id;
 }
 
 static int delete_bare(struct sfs_fs *fs, struct sfs_inode *si)

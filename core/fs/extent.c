@@ -7,6 +7,7 @@
  *    device that all extents of the volume name
  *  - a written extent names blocks that were written and flushed; an unwritten
  *    one reads as zeroes
+ *  - an inode with extents, also unwritten ones, has SFS_INODE_EXTENTS set
  *  - behind the block with the last byte there are no written blocks, but
  *    while SFS_INODE_TRUNCATING is set
  *
@@ -209,13 +210,14 @@ static u64 alloc_want(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
 }
 
 /* Unwritten blocks at @block of a hole that ends before @next. */
-static int alloc_hole(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
+static int alloc_hole(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 		      u64 count, const struct sfs_extent *next,
 		      struct sfs_extent *ret_ext)
 {
 	struct sfs_need need = {
-		.items = 2,
-		.val_bytes = sizeof(struct sfs_extent_item),
+		.items = 3,
+		.val_bytes = sizeof(struct sfs_extent_item) +
+			     sizeof(struct sfs_inode_item),
 		.extents = 1,
 	};
 	struct sfs_extent prev = {};
@@ -256,6 +258,10 @@ static int alloc_hole(struct sfs_fs *fs, const struct sfs_inode *si, u64 block,
 	if (next->count && ext_joins(&whole, next))
 		whole.count += next->count;	/* its key is the new one's */
 	sfs_extent_put(fs, &hold, si->ino, &whole);
+	if (!(si->flags & SFS_INODE_EXTENTS)) {
+		si->flags |= SFS_INODE_EXTENTS;
+		sfs_inode_put(fs, &hold, si);
+	}
 	sfs_data_consume(fs, &hold, new.phys, new.count);
 	sfs_hold_end(fs, &hold);
 	*ret_ext = new;

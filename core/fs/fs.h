@@ -78,6 +78,9 @@ int sfs_inode_read(struct sfs_fs *fs, u64 ino, struct sfs_inode *ret_si);
 /* Of an inode that exists: stamps meta_seq, stores the item. */
 void sfs_inode_store(struct sfs_fs *fs, struct sfs_hold *hold,
 		     struct sfs_inode *si);
+/* The item alone, when nothing changed that the index or users know of. */
+void sfs_inode_put(struct sfs_fs *fs, struct sfs_hold *hold,
+		   const struct sfs_inode *si);
 void sfs_inode_store_new(struct sfs_fs *fs, struct sfs_hold *hold,
 			 struct sfs_inode *si);
 void sfs_inode_erase(struct sfs_fs *fs, struct sfs_hold *hold,

@@ -67,7 +67,9 @@ static_assert(sizeof(struct sfs_inode_item) == 144);
 
 /* A truncation is not finished: there may be extents beyond the size. */
 #define SFS_INODE_TRUNCATING 1
-#define SFS_INODE_ALL_FLAGS SFS_INODE_TRUNCATING
+/* It has extents, or had some once: also unwritten ones, which nothing counts. */
+#define SFS_INODE_EXTENTS 2
+#define SFS_INODE_ALL_FLAGS (SFS_INODE_TRUNCATING | SFS_INODE_EXTENTS)
 
 struct sfs_dirent_item {
 	__le64 ino;

@@ -50,8 +50,8 @@ void sfs_need_inode(struct sfs_need *need)
 	need->val_bytes += sizeof(struct sfs_inode_item);
 }
 
-static void inode_put(struct sfs_fs *fs, struct sfs_hold *hold,
-		      const struct sfs_inode *si)
+void sfs_inode_put(struct sfs_fs *fs, struct sfs_hold *hold,
+		   const struct sfs_inode *si)
 {
 	struct sfs_key key = sfs_inode_key(si->ino);
 	struct sfs_inode_item it;
@@ -65,7 +65,7 @@ void sfs_inode_store(struct sfs_fs *fs, struct sfs_hold *hold,
 {
 	sfs_index_meta(fs, hold, si);
 	sfs_atime_merge(fs, si->ino, &si->atime, true);
-	inode_put(fs, hold, si);
+	sfs_inode_put(fs, hold, si);
 }
 
 void sfs_inode_store_new(struct sfs_fs *fs, struct sfs_hold *hold,
@@ -81,7 +81,7 @@ void sfs_inode_store_new(struct sfs_fs *fs, struct sfs_hold *hold,
 		key = sfs_index_key(SFS_INDEX_DATA_SEQ, si->data_seq, si->ino);
 		sfs_item_put(fs, hold, &key, NULL, 0);
 	}
-	inode_put(fs, hold, si);
+	sfs_inode_put(fs, hold, si);
 }
 
 void sfs_inode_erase(struct sfs_fs *fs, struct sfs_hold *hold,

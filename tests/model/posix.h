@@ -135,6 +135,8 @@ struct pm_report {
 /* writing as a host with a page cache does (posix_mapped.c) */
 bool pm_can_write_mapped(struct sfs_fs *fs, const struct pm_op *op);
 s64 pm_write_mapped(struct sfs_fs *fs, const struct pm_op *op, u8 *buf);
+/* of a file that was just made */
+void pm_map_unused(struct sfs_fs *fs, const struct sfs_attr *attr);
 
 /* state (posix.c) */
 struct posix *pm_create(struct sfs_fs *fs);

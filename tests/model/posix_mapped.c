@@ -97,3 +97,17 @@ s64 pm_write_mapped(struct sfs_fs *fs, const struct pm_op *op, u8 *buf)
 	}
 	return at ? (s64)min_t(u64, at * BLOCK, op->io_len) : ret;
 }
+
+/*
+ * What a write leaves whose pages are dropped before writeback, because the
+ * file goes or becomes shorter: blocks that are mapped and never written.  In
+ * some of the new files; nothing that programs can see changes.
+ */
+void pm_map_unused(struct sfs_fs *fs, const struct sfs_attr *attr)
+{
+	struct sfs_extent ext;
+
+	if (S_ISREG(attr->mode) && attr->ino % 4 == 0)
+		sfs_map_write(fs, attr->ino, attr->ino / 4 % 3,
+			      1 + attr->ino / 12 % 3, SFS_MAP_KEEPS, &ext);
+}

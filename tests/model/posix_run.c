@@ -175,6 +175,8 @@ void pm_run(struct sfs_fs *fs, const struct pm_op *op, struct pm_result *res)
 	}
 	res->ret = run_op(fs, &c, op, &attr);
 	res->ino = attr.ino;
+	if (op->type == PM_CREATE && res->ret == 0)
+		pm_map_unused(fs, &attr);
 	sfs_iunlock(fs, &il);
 	if (across)
 		sfs_rename_unlock(fs);

@@ -55,7 +55,12 @@ many() {
 		sync "$MNT/many"
 }
 files=$(scaled 1500 300)
+made=$(run counters -s op_create -p "$MNT")
 ok "$files files" many
+is "each of them is counted" "$(run counters -s op_create -p "$MNT")" \
+	$((made + files + 1))
+is "all counters have numbers" "$(run counters -p "$MNT" |
+	grep -vc '^[a-z0-9_]* *[0-9]*$')" 0
 walk meta_seq 0 -1 >"$SCRATCH/all"
 is "all are shown once" "$(cut -d ' ' -f 2 "$SCRATCH/all" | sort -n)" \
 	"$(find "$MNT" -printf '%i\n' | sort -n)"

@@ -62,7 +62,7 @@ static void __attribute__((format(printf, 1, 2))) tell(const char *fmt, ...)
 static void __attribute__((noreturn, format(printf, 1, 2)))
 wrong(const char *fmt, ...)
 {
-	unsigned int i = nr_told > NR_TOLD ? nr_told - NR_TOLD : 0;
+	unsigned int oldest = nr_told > NR_TOLD ? nr_told - NR_TOLD : 0, i;
 	char away[4096];
 	int err = errno;
 	va_list ap;
@@ -70,10 +70,10 @@ wrong(const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, ", errno %d %s; the last operations:\n", err,
+	fprintf(stderr, ", errno %d %s; the last operations, newest first:\n", err,
 		strerror(err));
-	for (; i < nr_told; i++)
-		fprintf(stderr, "%u: %s\n", i, told[i % NR_TOLD]);
+	for (i = nr_told; i > oldest; i--)
+		fprintf(stderr, "%u: %s\n", i, told[(i - 1) % NR_TOLD]);
 	snprintf(away, sizeof(away), "%s.wrong", path);
 	rename(path, away);
 	unlink(model_path);

@@ -44,15 +44,15 @@ static uint64_t rnd(uint64_t below)
 static void __attribute__((noreturn, format(printf, 1, 2)))
 wrong(const char *fmt, ...)
 {
-	unsigned int i = nr_told > NR_TOLD ? nr_told - NR_TOLD : 0;
+	unsigned int oldest = nr_told > NR_TOLD ? nr_told - NR_TOLD : 0, i;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "; the last operations:\n");
-	for (; i < nr_told; i++)
-		fprintf(stderr, "%u: %s\n", i, told[i % NR_TOLD]);
+	fprintf(stderr, "; the last operations, newest first:\n");
+	for (i = nr_told; i > oldest; i--)
+		fprintf(stderr, "%u: %s\n", i, told[(i - 1) % NR_TOLD]);
 	exit(1);
 }
 

@@ -90,14 +90,16 @@ unmount() {
 mount_doomed() { # seed, after how many writes
 	local dev
 
+	doomed_mount=1
 	for dev in META DATA; do
 		dmsetup create "$DOOMED-$dev" --table \
 			"0 $(blockdev --getsz "${!dev}") linear ${!dev} 0" ||
 			return
 	done
+	# where no udev does it
+	dmsetup mknodes
 	mount_devices "/dev/mapper/$DOOMED-META" "/dev/mapper/$DOOMED-DATA" ||
 		return
-	doomed_mount=1
 	[ -n "${2:-}" ] || return 0
 	# Writes are not counted; about 200 a second are made.
 	( sleep "$(($2 / 200)).$(($2 % 200 / 20))"; power_off ) &
@@ -130,10 +132,10 @@ wait_dead() {
 		cut_pid=
 	fi
 	unmount || return
-	doomed_mount=
 	for dev in META DATA; do
 		dmsetup remove --retry "$DOOMED-$dev" || return
 	done
+	doomed_mount=
 }
 
 # ----

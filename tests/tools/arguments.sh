@@ -43,7 +43,7 @@ for word in nothing --help -h mkfs.scoutfs ""; do
 		"scoutfs: unrecognized command: '$word'
 usage: scoutfs COMMAND [ARGUMENTS]"
 done
-for cmd in check df ino-path mkfs print stat statfs walk-inodes; do
+for cmd in check counters df ino-path mkfs print stat statfs walk-inodes; do
 	for opt in --help --usage; do
 		run "$scoutfs" $cmd $opt
 		same "$cmd $opt: exit status" "$status" 0
@@ -114,7 +114,7 @@ usage "'0' is not a number of blocks of a zone" mkfs -z 0 meta data
 
 # ---- paths
 
-for args in "stat PATH" "statfs -p PATH" "df -p PATH" "ino-path -p PATH 1" \
+for args in "stat PATH" "statfs -p PATH" "counters -p PATH" "df -p PATH" "ino-path -p PATH 1" \
 	"walk-inodes meta_seq 0 -1 PATH" "walk-inodes meta_seq 0 1 --path=PATH"
 do
 	# shellcheck disable=SC2086

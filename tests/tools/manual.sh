@@ -71,15 +71,19 @@ same "completion of an index" "$(complete_words scoutfs walk-inodes d)" \
 same "completion of an option" "$(complete_words mkfs.scoutfs --fo)" \
 	"--force --format-version"
 
-# The mount options that the host library knows.
+# The mount options that hosts know, one a line.
+mount_options() {
+	sed -n '/^#define SFS_OPTIONS(X)/,$p' core/options.h | tr -d '\n\t\\' |
+		grep -oE 'X\([a-z_]+,[^)]*\)'
+}
 same "mount options in scoutfs(5)" \
 	"$(sed -n '/^\.SS Mount/,/^\.SS Seq/p' man/scoutfs.5 | grep -A 1 '^\.TP' |
 		sed -n 's/^\.BR* \([a-z_]*\).*/\1/p' | sort)" \
-	"$(sed -n 's/^\tOPT(\([a-z_]*\),.*/\1/p' host/options.c | sort)"
+	"$(mount_options | sed 's/X(\([a-z_]*\),.*/\1/' | sort)"
 same "mount options without effect in scoutfs(5)" \
 	"$(sed -n '/have no effect/,/^\.SS Seq/p' man/scoutfs.5 |
 		grep -A 1 '^\.TP' | sed -n 's/^\.BR* \([a-z_]*\).*/\1/p' | sort)" \
-	"$(sed -n 's/^\tOPT(\([a-z_]*\),.*OPT_INERT.*/\1/p' host/options.c | sort)"
+	"$(mount_options | sed -n 's/X(\([a-z_]*\),.*OPT_INERT.*/\1/p' | sort)"
 
 for page in man/*.[0-9]; do
 	if command -v man >/dev/null && command -v groff >/dev/null; then

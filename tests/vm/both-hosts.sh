@@ -13,12 +13,14 @@ STEPS=40
 
 # Everything that can be seen of the tree, in an order of its own.
 manifest() {
+	local file
+
 	cd "$MNT" || return
 	find . -printf '%P %i %y %m %U:%G %n %s %b %T@ %l\n' | sort
 	find . -type f -print0 | sort -z | xargs -0 -r sha256sum
 	find . \( -type f -o -type d \) -print0 | sort -z |
 		xargs -0 -r getfattr -h -d -m - -e hex 2>/dev/null
-	find . -type f -print0 | sort -z | while read -r -d '' file; do
+	for file in round*/big round*/sparse round*/direct; do
 		echo "$file $("$BUILD/scoutfs" stat "$file" | tr '\n' ' ')"
 	done
 	cd / || return

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A module that misbehaves when it is told to, to see that the machines of
- * scripts/vm notice (tests/vm/rig.sh, judges.sh).
+ * scripts/vm notice (tests/vm/judges.sh).
  *
  * "insmod bad.ko kind=..." does one bad thing and succeeds; each kind needs a
  * boot of its own, as several judges stop watching after the first report of
