@@ -279,14 +279,23 @@ static inline void inode_set_mtime_to_ts(struct inode *inode,
 #define SFS_ERROR_REMOVE_FOLIO .error_remove_folio = generic_error_remove_folio
 #endif
 
-/* 6.12 */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#define sfs_iomap_buffered_write(iocb, from, ops) \
-	iomap_file_buffered_write(iocb, from, ops)
+/* 6.5: the library moves ki_pos itself; 6.12: it passes something on. */
+static inline ssize_t sfs_iomap_buffered_write(struct kiocb *iocb,
+					       struct iov_iter *from,
+					       const struct iomap_ops *ops)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	ssize_t ret = iomap_file_buffered_write(iocb, from, ops);
+
+	if (ret > 0)
+		iocb->ki_pos += ret;
+	return ret;
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return iomap_file_buffered_write(iocb, from, ops);
 #else
-#define sfs_iomap_buffered_write(iocb, from, ops) \
-	iomap_file_buffered_write(iocb, from, ops, NULL)
+	return iomap_file_buffered_write(iocb, from, ops, NULL);
 #endif
+}
 
 /* 6.5 */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)

@@ -197,7 +197,6 @@ static ssize_t write_through(struct kiocb *iocb, struct iov_iter *from)
 	ret = sfs_iomap_buffered_write(iocb, from, &sfs_iomap_write_ops);
 	if (ret <= 0)
 		return ret;
-	iocb->ki_pos = start + ret;
 	err = filemap_write_and_wait_range(mapping, start, start + ret - 1);
 	if (err < 0)
 		return err;
@@ -223,8 +222,6 @@ static ssize_t write_alone(struct kiocb *iocb, struct iov_iter *from)
 		goto out;
 	}
 	ret = sfs_iomap_buffered_write(iocb, from, &sfs_iomap_write_ops);
-	if (ret > 0)
-		iocb->ki_pos += ret;
 out:
 	inode_unlock(inode);
 	return ret;
