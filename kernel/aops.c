@@ -192,17 +192,6 @@ static int write_begin(struct inode *inode, loff_t pos, loff_t length,
 	ret = may_transfer(inode);
 	if (ret < 0)
 		return ret;
-	if (flags & IOMAP_ZERO) {
-		/* only what is there has to be zeroed */
-		ret = map_read(inode, pos, &ext, &seq);
-		if (ret < 0)
-			return ret;
-		if (!ext.phys || ext.flags) {
-			fill_iomap(inode, iomap, &ext, seq);
-			return 0;
-		}
-		keeps = true;
-	}
 	ret = map_write(inode, pos, length, keeps, &ext, &seq);
 	if (ret < 0)
 		return ret;
@@ -425,6 +414,32 @@ const struct address_space_operations sfs_aops = {
 /* ---- the end of the file --------------------------------------------------------- */
 
 /*
+ * Behind @size in its folio.  Not with the iomap library, which before 6.10
+ * takes zeroes behind the end for a longer file.
+ */
+static int zero_folio(struct address_space *mapping, loff_t size)
+{
+	struct folio *folio;
+
+	for (;;) {
+		folio = read_mapping_folio(mapping, size >> PAGE_SHIFT, NULL);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		folio_lock(folio);
+		if (folio->mapping == mapping && folio_test_uptodate(folio))
+			break;
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	folio_zero_segment(folio, offset_in_folio(folio, size),
+			   folio_size(folio));
+	folio_mark_dirty(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return 0;
+}
+
+/*
  * Before the file grows over the rest of its last block: zeroes, also on the
  * device.  Only folios and written blocks can have anything else, so what is
  * dirty is written first.  i_rwsem.
@@ -434,20 +449,21 @@ int sfs_zero_eof(struct inode *inode)
 	struct address_space *mapping = inode->i_mapping;
 	loff_t size = i_size_read(inode);
 	loff_t start = round_down(size, BLOCK_SIZE_);
-	bool zeroed = false;
+	struct sfs_extent ext;
+	u32 seq;
 	int ret;
 
 	if (size == start)
 		return 0;
 	ret = filemap_write_and_wait_range(mapping, start, size);
 	if (ret == 0)
-		ret = iomap_truncate_page(inode, size, &zeroed,
-					  &sfs_iomap_write_ops);
-	/* before 6.10 the library takes zeroes behind the end for a longer file */
-	i_size_write(inode, size);
-	if (ret == 0 && zeroed)
-		ret = filemap_write_and_wait_range(mapping, start, size);
-	return ret;
+		ret = map_read(inode, start, &ext, &seq);
+	if (ret < 0 || !ext.phys || ext.flags)
+		return ret;
+	ret = map_write(inode, start, BLOCK_SIZE_, true, &ext, &seq);
+	if (ret == 0)
+		ret = zero_folio(mapping, size);
+	return ret ?: filemap_write_and_wait_range(mapping, start, size);
 }
 
 static bool has_dirty(struct address_space *mapping)

@@ -120,7 +120,7 @@ static int parse_path(struct fs_context *fc, struct sfs_options *opts,
 	char *path;
 
 	if (strlen(text) >= PATH_MAX)
-		return invalf(fc, "metadev_path must be a path of at most %d bytes",
+		return invalfc(fc, "metadev_path must be a path of at most %d bytes",
 			      PATH_MAX - 1);
 	path = kstrdup(text, GFP_KERNEL);
 	if (!path)
@@ -143,13 +143,13 @@ int sfs_options_parse(struct fs_context *fc, struct sfs_options *opts,
 		return i;
 	o = &options[i];
 	if ((o->flags & SFS_OPT_ONCE) && (opts->seen & BIT(i)))
-		return invalf(fc, "option %s is given twice", o->name);
+		return invalfc(fc, "option %s is given twice", o->name);
 	if (is_path(i))
 		ret = parse_path(fc, opts, param->string);
 	else if (o->flags & SFS_OPT_SWITCH)
 		*field_of(opts, i) = !result.negated;
 	else if (!parse_number(i, param->string, field_of(opts, i)))
-		ret = invalf(fc, "option %s is \"%s\", but must be a number from %lld to %lld",
+		ret = invalfc(fc, "option %s is \"%s\", but must be a number from %lld to %lld",
 			     o->name, param->string, o->min, o->max);
 	if (ret == 0)
 		opts->seen |= BIT(i);
@@ -204,10 +204,10 @@ int sfs_options_change(struct fs_context *fc, struct sfs_sb *sbi,
 		if (options[i].flags & SFS_OPT_RUNTIME || !differs(sbi, opts, i))
 			continue;
 		if (is_path(i))
-			ret = invalf(fc, "option metadev_path can not be changed by a remount, it is %s",
+			ret = invalfc(fc, "option metadev_path can not be changed by a remount, it is %s",
 				     sbi->opts.metadev_path);
 		else
-			ret = invalf(fc, "option %s can not be changed by a remount, it is %lld; unmount first",
+			ret = invalfc(fc, "option %s can not be changed by a remount, it is %lld; unmount first",
 				     options[i].name,
 				     value_of(&sbi->opts, i));
 	}

@@ -228,7 +228,7 @@ static int share_super(struct super_block *sb, struct fs_context *fc)
 	struct mount_ctx *ctx = fc->fs_private;
 
 	if ((fc->sb_flags ^ sb->s_flags) & SB_RDONLY) {
-		errorf(fc, "the volume is mounted already, and %s",
+		errorfc(fc, "the volume is mounted already, and %s",
 		       sb_rdonly(sb) ? "read-only" : "for writing");
 		return -EBUSY;
 	}
@@ -243,9 +243,9 @@ static int open_volume(struct fs_context *fc)
 	int ret;
 
 	if (!fc->source || !*fc->source)
-		return invalf(fc, "the data device is missing: mount -t scoutfs -o metadev_path=METADATA-DEVICE DATA-DEVICE DIRECTORY");
+		return invalfc(fc, "the data device is missing: mount -t scoutfs -o metadev_path=METADATA-DEVICE DATA-DEVICE DIRECTORY");
 	if (!ctx->opts.metadev_path)
-		return invalf(fc, "option metadev_path is missing: -o metadev_path=METADATA-DEVICE");
+		return invalfc(fc, "option metadev_path is missing: -o metadev_path=METADATA-DEVICE");
 	sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
 	if (!sbi)
 		return -ENOMEM;

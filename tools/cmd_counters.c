@@ -75,21 +75,20 @@ static int print_file(struct printer *pr, const char *dir, const char *name)
 	return ret;
 }
 
-/* -ENOENT: the kernel has no such mount.  Nothing has been printed then. */
+/*
+ * -ENOENT: the kernel has no such mount.  Nothing has been printed then.  The
+ * printer looks at names until the end, so they stay.
+ */
 static int print_files(struct printer *pr, const char *dir)
 {
-	struct dirent **names;
+	static struct dirent **names;
 	int nr, i, ret = 0;
 
 	nr = scandir(dir, &names, is_visible, alphasort);
 	if (nr < 0)
 		return -errno;
-	for (i = 0; i < nr; i++) {
-		if (ret == 0)
-			ret = print_file(pr, dir, names[i]->d_name);
-		free(names[i]);
-	}
-	free(names);
+	for (i = 0; i < nr && ret == 0; i++)
+		ret = print_file(pr, dir, names[i]->d_name);
 	return ret;
 }
 

@@ -7,10 +7,8 @@
  */
 #include "base/key.h"
 
-#include <asm/byteorder.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
-#include <linux/string.h>
 
 int sfs_key_cmp(const struct sfs_key *a, const struct sfs_key *b)
 {
@@ -71,31 +69,6 @@ static void put_be64(u8 *p, u64 v)
 	memcpy(p, &be, sizeof(be));
 }
 
-static u64 get_be64(const u8 *p)
-{
-	__be64 be;
-
-	memcpy(&be, p, sizeof(be));
-	return be64_to_cpu(be);
-}
-
-/* The last word overlaps the one before it. */
-int sfs_key_bytes_cmp(const u8 *a, const u8 *b)
-{
-	static const u8 at[] = { 0, 8, 16, SFS_KEY_BYTES - 8 };
-	u64 x;
-	u64 y;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(at); i++) {
-		x = get_be64(a + at[i]);
-		y = get_be64(b + at[i]);
-		if (x != y)
-			return x < y ? -1 : 1;
-	}
-	return 0;
-}
-
 void sfs_key_encode(const struct sfs_key *key, u8 *buf)
 {
 	buf[0] = key->zone;
@@ -109,9 +82,9 @@ void sfs_key_encode(const struct sfs_key *key, u8 *buf)
 void sfs_key_decode(struct sfs_key *key, const u8 *buf)
 {
 	key->zone = buf[0];
-	key->f1 = get_be64(buf + 1);
+	key->f1 = sfs_key_word(buf + 1);
 	key->type = buf[9];
-	key->f2 = get_be64(buf + 10);
-	key->f3 = get_be64(buf + 18);
+	key->f2 = sfs_key_word(buf + 10);
+	key->f3 = sfs_key_word(buf + 18);
 	key->f4 = buf[26];
 }

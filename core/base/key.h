@@ -2,6 +2,8 @@
 #ifndef SFS_BASE_KEY_H
 #define SFS_BASE_KEY_H
 
+#include <asm/byteorder.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 /*
@@ -73,8 +75,37 @@ void sfs_key_dec(struct sfs_key *key);
 /* @buf has SFS_KEY_BYTES bytes. */
 void sfs_key_encode(const struct sfs_key *key, u8 *buf);
 void sfs_key_decode(struct sfs_key *key, const u8 *buf);
-/* As memcmp() of two encoded keys, in words. */
-int sfs_key_bytes_cmp(const u8 *a, const u8 *b);
+
+/* Eight bytes of an encoded key, as a number that compares as they do. */
+static inline u64 sfs_key_word(const u8 *p)
+{
+	__be64 be;
+
+	memcpy(&be, p, sizeof(be));
+	return be64_to_cpu(be);
+}
+
+/* As memcmp() of two encoded keys. */
+static inline int sfs_key_bytes_cmp(const u8 *a, const u8 *b)
+{
+	u64 x = sfs_key_word(a);
+	u64 y = sfs_key_word(b);
+
+	if (x == y) {
+		x = sfs_key_word(a + 8);
+		y = sfs_key_word(b + 8);
+	}
+	if (x == y) {
+		x = sfs_key_word(a + 16);
+		y = sfs_key_word(b + 16);
+	}
+	/* the last word overlaps the one before it */
+	if (x == y) {
+		x = sfs_key_word(a + SFS_KEY_BYTES - 8);
+		y = sfs_key_word(b + SFS_KEY_BYTES - 8);
+	}
+	return x < y ? -1 : x > y;
+}
 
 /* printf("key " SFS_KEY_FMT, SFS_KEY_ARG(&key)): zone.f1.type.f2.f3.f4 */
 #define SFS_KEY_FMT "%u.%llu.%u.%llu.%llu.%u"

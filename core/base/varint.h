@@ -27,6 +27,11 @@ static inline const u8 *sfs_varint_get(const u8 *p, const u8 *end, u64 *ret)
 	u64 v = 0;
 	unsigned int shift;
 
+	/* nearly always */
+	if (p < end && *p < 0x80) {
+		*ret = *p;
+		return p + 1;
+	}
 	for (shift = 0; shift < 64; shift += 7) {
 		if (p >= end)
 			return NULL;

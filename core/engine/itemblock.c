@@ -238,6 +238,52 @@ bool sfs_itemblock_first(struct sfs_itemblock_cursor *cur, const void *buf)
 	return sfs_itemblock_next(cur);
 }
 
+static const u8 *skip_varint(const u8 *p)
+{
+	while (*p++ & 0x80)
+		;
+	return p;
+}
+
+/*
+ * From the restart point @p, whose key is not above @bytes unless it is the
+ * first, to the first entry that is not below.  No key is put together on the
+ * way: entries below agree with @bytes in the first @match bytes, so one that
+ * shares more with its predecessor is below as well, one that shares fewer is
+ * above, and of one that shares as many the rest decides.  For the same reason
+ * the bytes that the entry found shares are those of @bytes.
+ */
+static const u8 *scan(const u8 *p, const u8 *end, const u8 *bytes)
+{
+	const u8 *rest;
+	u32 match = 0;
+	u32 shared;
+	u64 len;
+
+	while (p < end) {
+		shared = *p & SHARED_MASK;
+		rest = p + 1 - shared;
+		if (shared < match)
+			break;
+		if (shared == match) {
+			while (match < SFS_KEY_BYTES &&
+			       rest[match] == bytes[match])
+				match++;
+			if (match == SFS_KEY_BYTES ||
+			    rest[match] > bytes[match])
+				break;
+		}
+		len = 0;
+		rest = skip_varint(rest + SFS_KEY_BYTES);
+		if (*p >> KIND_SHIFT == SFS_ITEM_VALUE)
+			rest = sfs_varint_get(rest, end, &len);
+		if (WARN_ON(!rest))
+			return end;
+		p = rest + len;
+	}
+	return p;
+}
+
 bool sfs_itemblock_seek(struct sfs_itemblock_cursor *cur, const void *buf,
 			const struct sfs_key *key)
 {
@@ -258,10 +304,7 @@ bool sfs_itemblock_seek(struct sfs_itemblock_cursor *cur, const void *buf,
 		else
 			high = mid;
 	}
-	cur->next = blk->data + restart_offset(blk, low);
-	do {
-		if (!sfs_itemblock_next(cur))
-			return false;
-	} while (sfs_key_bytes_cmp(cur->bytes, bytes) < 0);
-	return true;
+	cur->next = scan(blk->data + restart_offset(blk, low), cur->end, bytes);
+	memcpy(cur->bytes, bytes, SFS_KEY_BYTES);
+	return sfs_itemblock_next(cur);
 }

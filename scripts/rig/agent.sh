@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=busybox
+# shellcheck shell=dash
 #
 # Inside a machine of scripts/vm: does what the host asks for, run by busybox
 # as process 1 after init.sh.

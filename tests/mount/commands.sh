@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 scoutfs=$BUILD/scoutfs
-run() { timeout -k 5 "$LIMIT" "$scoutfs" "$@" </dev/null; }
+run() { limited "$scoutfs" "$@" </dev/null; }
 
 # Rows of a walk as "major ino", without headers.
 walk() { # index, first, last
@@ -170,7 +170,7 @@ fi
 refused_by() { # status, command...
 	local want=$1
 	shift
-	timeout -k 5 "$LIMIT" "$@" "$META" "$DATA" >"$SCRATCH/out" 2>&1
+	limited "$@" "$META" "$DATA" >"$SCRATCH/out" 2>&1
 	is "${1##*/}${2:+ $2}: status on a mounted volume" $? "$want"
 	is "${1##*/}${2:+ $2}: two lines" "$(wc -l <"$SCRATCH/out")" 2
 	ok "${1##*/}${2:+ $2}: names the device" grep -q "$META: in use" \

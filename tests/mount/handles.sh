@@ -10,7 +10,7 @@ if [ "$(id -u)" != 0 ]; then
 	tap_done
 fi
 handles() { # test, file
-	timeout -k 5 "$LIMIT" "$T/handles" "$MNT/d" "$FIXTURE" "$@"
+	limited "$T/handles" "$MNT/d" "$FIXTURE" "$@"
 }
 
 ok "format" format

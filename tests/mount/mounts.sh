@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ]; then
 	skip "mounts" "not root"
 	tap_done
 fi
-change() { timeout -k 5 "$LIMIT" mount -i -o "remount,$1" "$MNT"; }
+change() { limited mount -i -o "remount,$1" "$MNT"; }
 shown() { # option=value
 	findmnt -n -o OPTIONS -M "$MNT" | tee /dev/stderr | grep -q "$1"
 }

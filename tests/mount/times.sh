@@ -9,7 +9,7 @@
 attr() { "$T/attr" "$@"; }
 version() { stat_more data_version "$1"; }
 last_ino() { # index
-	timeout -k 5 "$LIMIT" "$BUILD/scoutfs" walk-inodes "$1" 0 -1 "$MNT" |
+	limited "$BUILD/scoutfs" walk-inodes "$1" 0 -1 "$MNT" |
 		awk '$1 != "#" { ino = $4 } END { print ino }'
 }
 old=2001-09-09T01:46:40.000000007Z

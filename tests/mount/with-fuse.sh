@@ -20,12 +20,12 @@ images() { # megabytes
 }
 
 mount_volume() { # options
-	timeout -k 5 "$LIMIT" "$BUILD/mount.scoutfs" "$DATA" "$MNT" \
+	limited "$BUILD/mount.scoutfs" "$DATA" "$MNT" \
 		-o "metadev_path=$META${1:+,$1}" </dev/null
 }
 
 unmount() {
-	timeout -k 5 "$LIMIT" umount "$MNT" && wait_daemon
+	limited umount "$MNT" && wait_daemon
 }
 
 # The process that has our device open; a zombie has nothing open.

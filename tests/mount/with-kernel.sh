@@ -56,13 +56,13 @@ images() { # megabytes
 
 # The same volume once more.
 mount_elsewhere() { # directory
-	timeout -k 5 "$LIMIT" mount -i -t scoutfs -o "metadev_path=$META" \
+	limited mount -i -t scoutfs -o "metadev_path=$META" \
 		"$DATA" "$1" </dev/null
 }
 
 # -i: not through the helper, which is for FUSE.
 mount_devices() { # metadata, data, options
-	timeout -k 5 "$LIMIT" mount -i -t scoutfs \
+	limited mount -i -t scoutfs \
 		-o "metadev_path=$1${3:+,$3}" "$2" "$MNT" </dev/null
 }
 
@@ -76,7 +76,7 @@ unmount() {
 	local i
 
 	for i in $(seq 50); do
-		timeout -k 5 "$LIMIT" umount "$MNT" 2>"$SCRATCH/umount" &&
+		limited umount "$MNT" 2>"$SCRATCH/umount" &&
 			return
 		grep -q busy "$SCRATCH/umount" || break
 		sleep 0.1
@@ -148,7 +148,7 @@ refused_mount() { # text, metadata, data, options
 	local before
 
 	before=$(host_log | wc -l)
-	if timeout -k 5 "$LIMIT" mount -i -t scoutfs \
+	if limited mount -i -t scoutfs \
 		-o "${2:+metadev_path=$2}${4:+${2:+,}$4}" "$3" "$MNT"; then
 		echo "succeeded"
 		return 1
