@@ -23,7 +23,7 @@ build_bad() {
 }
 
 load() { # kind
-	"$SRC/scripts/vm" --kernel "$KERNEL" --timeout 60 --memory 512 \
+	"$SRC/scripts/vm" --kernel "$KERNEL" --timeout 60 --memory 768 \
 		--no-module --log "$SCRATCH/console.$1" -- \
 		sh -c "insmod $BAD/bad.ko kind=$1 && sleep 0.2 &&
 			{ [ $1 = stay ] || rmmod bad; }" </dev/null
