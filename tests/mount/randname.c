@@ -455,6 +455,8 @@ int main(int argc, char **argv)
 	}
 	nr_linked = 0;
 	compare_trees(top, 0);
+	/* contents of all files, and then what FUSE knows instead of it */
+	CHECK(syncfs(top[0]) == 0);
 	CHECK(fsync(top[0]) == 0);
 	return 0;
 }
