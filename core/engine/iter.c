@@ -12,8 +12,7 @@
  * out under the table's lock and seeks again by key, so it sees each item that
  * was there all the time and may or may not see others.
  *
- * A range within one inode or one hash of a name lets filters rule out slices
- * at the start.
+ * A range within one inode or one hash of a name lets filters rule out slices.
  */
 #include "engine/iter.h"
 
@@ -97,6 +96,12 @@ static bool take_run_item(struct sfs_iter *it, struct sfs_cursor *cur)
 	return cur->valid;
 }
 
+static bool within_inode(const struct sfs_iter *it)
+{
+	return it->first.zone == it->last.zone && it->first.f1 == it->last.f1 &&
+	       it->first.zone == SFS_ZONE_FS;
+}
+
 /* To the first item not below @key, from slice cur->at on. */
 static int slices_seek(struct sfs_iter *it, struct sfs_cursor *cur,
 		       const struct sfs_key *key)
@@ -114,7 +119,8 @@ static int slices_seek(struct sfs_iter *it, struct sfs_cursor *cur,
 			continue;
 		from = sfs_key_cmp(&slice->first, key) > 0 ? &slice->first :
 							     key;
-		ret = sfs_run_seek(&cur->run_cur, it->rd, slice->run, from);
+		ret = sfs_run_seek(&cur->run_cur, it->rd, slice->run, from,
+				   within_inode(it) ? &it->last : NULL);
 		if (ret < 0)
 			return ret;
 		if (ret > 0) {
@@ -175,41 +181,14 @@ static int add_slices(struct sfs_iter *it, struct sfs_slice **slices, u32 nr,
 	return slices_seek(it, cur, &it->first);
 }
 
-static bool within_inode(const struct sfs_iter *it)
-{
-	return it->first.zone == it->last.zone && it->first.f1 == it->last.f1 &&
-	       it->first.zone == SFS_ZONE_FS;
-}
-
-/* 1 when filters say that @slice has nothing in the range. */
-static int ruled_out(struct sfs_iter *it, struct sfs_slice *slice)
-{
-	struct sfs_run_cursor probe;
-	int ret;
-
-	if (!within_inode(it))
-		return 0;
-	ret = sfs_run_may_have(&probe, it->rd, slice->run, &it->first,
-			       &it->last);
-	return ret < 0 ? ret : !ret;
-}
-
 static int add_level0(struct sfs_iter *it, struct sfs_level *level)
 {
 	int ret = 0;
 	u32 i;
 
 	for (i = 0; i < level->nr && ret == 0; i++) {
-		if (!sfs_slice_overlaps(level->slices[i], &it->first,
-					&it->last))
-			continue;
-		ret = ruled_out(it, level->slices[i]);
-		if (ret < 0)
-			return ret;
-		if (ret == 0)
+		if (sfs_slice_overlaps(level->slices[i], &it->first, &it->last))
 			ret = add_slices(it, &level->slices[i], 1, 0);
-		else
-			ret = 0;
 	}
 	return ret;
 }
@@ -227,32 +206,19 @@ static struct sfs_slice *level_slice(const struct sfs_iter *it,
 	return level->slices[at];
 }
 
-static int add_level(struct sfs_iter *it, struct sfs_level *level)
-{
-	struct sfs_slice *slice;
-	int ret;
-	u32 at;
-
-	slice = level_slice(it, level, &at);
-	if (!slice)
-		return 0;
-	/* the range may go on in the slice after it */
-	if (sfs_key_cmp(&slice->last, &it->last) >= 0) {
-		ret = ruled_out(it, slice);
-		if (ret != 0)
-			return ret < 0 ? ret : 0;
-	}
-	return add_slices(it, level->slices, level->nr, at);
-}
-
 static int add_manifest(struct sfs_iter *it, struct sfs_manifest *man)
 {
+	struct sfs_level *level;
 	int ret;
+	u32 at;
 	u32 l;
 
 	ret = add_level0(it, man->levels[0]);
-	for (l = 1; l < SFS_MAX_LEVELS && ret == 0; l++)
-		ret = add_level(it, man->levels[l]);
+	for (l = 1; l < SFS_MAX_LEVELS && ret == 0; l++) {
+		level = man->levels[l];
+		if (level_slice(it, level, &at))
+			ret = add_slices(it, level->slices, level->nr, at);
+	}
 	return ret;
 }
 

@@ -209,9 +209,38 @@ static int filter_key(struct sfs_run_cursor *cur,
 	return 1;
 }
 
-/* Down to the first item not below @key; with @exact, filters are asked. */
+/*
+ * What filters say of a range in the child that could hold its first item: 1
+ * maybe, 0 nothing.  It may go on in the next child, unless this one's last key
+ * lies beyond it.
+ */
+static int ask_filter(struct sfs_run_cursor *cur,
+		      const struct sfs_disk_child *child,
+		      const struct sfs_key *first, const struct sfs_key *last)
+{
+	bool one_name = first->type == last->type && first->f2 == last->f2;
+	u8 bytes[SFS_KEY_BYTES];
+	int ret;
+
+	if (!child->filter_len)
+		return 1;
+	sfs_key_encode(last, bytes);
+	if (sfs_key_bytes_cmp(sfs_run_item(cur)->bytes, bytes) < 0)
+		return 1;
+	ret = filter_key(cur, child, first, one_name);
+	if (ret == 0)
+		sfs_count(cur->rd->cnt, filter_skips);
+	else if (ret > 0)
+		sfs_count(cur->rd->cnt, filter_passes);
+	return ret;
+}
+
+/*
+ * Down to the first item not below @key.  With @last, filters are asked: 0 when
+ * they say that there is nothing in the range.
+ */
 static int descend(struct sfs_run_cursor *cur, const struct sfs_key *key,
-		   bool exact)
+		   const struct sfs_key *last)
 {
 	struct sfs_disk_child child;
 	u8 level;
@@ -225,18 +254,13 @@ static int descend(struct sfs_run_cursor *cur, const struct sfs_key *key,
 		if (cur->blk[level]->id.magic == SFS_MAGIC_ITEM)
 			return 1;
 		ret = current_child(cur, &child);
-		if (ret < 0)
-			return ret;
-		if (exact) {
-			ret = filter_key(cur, &child, key, true);
+		if (ret == 0 && last) {
+			ret = ask_filter(cur, &child, key, last);
 			if (ret == 0)
-				sfs_count(cur->rd->cnt, filter_skips);
-			if (ret <= 0)
-				return ret;
-			if (child.filter_len)
-				sfs_count(cur->rd->cnt, filter_passes);
+				return 0;
 		}
-		ret = push_child(cur, &child);
+		if (ret >= 0)
+			ret = push_child(cur, &child);
 		if (ret < 0)
 			return ret;
 	}
@@ -250,7 +274,7 @@ int sfs_run_lookup(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
 
 	ret = cursor_start(cur, rd, run);
 	if (ret == 0)
-		ret = descend(cur, key, true);
+		ret = descend(cur, key, key);
 	if (ret > 0) {
 		sfs_key_encode(key, bytes);
 		ret = sfs_key_bytes_cmp(sfs_run_item(cur)->bytes, bytes) == 0;
@@ -261,13 +285,15 @@ int sfs_run_lookup(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
 }
 
 int sfs_run_seek(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
-		 struct sfs_run *run, const struct sfs_key *key)
+		 struct sfs_run *run, const struct sfs_key *key,
+		 const struct sfs_key *last)
 {
 	int ret;
 
+	SFS_ASSERT(!last || (key->zone == last->zone && key->f1 == last->f1));
 	ret = cursor_start(cur, rd, run);
 	if (ret == 0)
-		ret = descend(cur, key, false);
+		ret = descend(cur, key, last);
 	if (ret <= 0)
 		cursor_drop(cur, 0);
 	return ret;
@@ -305,40 +331,5 @@ int sfs_run_next(struct sfs_run_cursor *cur)
 	}
 	if (ret <= 0)
 		cursor_drop(cur, 0);
-	return ret;
-}
-
-/*
- * Only the child that could hold the first item of the range is asked.  The
- * range may continue in the next child; so an answer of "no" is given only when
- * the child's last key lies beyond it.
- */
-int sfs_run_may_have(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
-		     struct sfs_run *run, const struct sfs_key *first,
-		     const struct sfs_key *last)
-{
-	bool one_name = first->type == last->type && first->f2 == last->f2;
-	struct sfs_disk_child child;
-	u8 bytes[SFS_KEY_BYTES];
-	int ret;
-
-	SFS_ASSERT(first->zone == last->zone && first->f1 == last->f1);
-	ret = cursor_start(cur, rd, run);
-	if (ret < 0)
-		return ret;
-	ret = 0;
-	if (!sfs_itemblock_seek(&cur->at[0], cur->blk[0]->buf, first))
-		goto out;
-	ret = current_child(cur, &child);
-	if (ret < 0)
-		goto out;
-	sfs_key_encode(last, bytes);
-	ret = 1;
-	if (sfs_key_bytes_cmp(cur->at[0].bytes, bytes) >= 0)
-		ret = filter_key(cur, &child, first, one_name);
-	if (ret == 0)
-		sfs_count(rd->cnt, filter_skips);
-out:
-	cursor_drop(cur, 0);
 	return ret;
 }

@@ -89,17 +89,15 @@ struct sfs_run_cursor {
  */
 int sfs_run_lookup(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
 		   struct sfs_run *run, const struct sfs_key *key);
-/* To the first item not below @key: 1, 0 when there is none, or an error. */
-int sfs_run_seek(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
-		 struct sfs_run *run, const struct sfs_key *key);
-int sfs_run_next(struct sfs_run_cursor *cur);
 /*
- * 0 when filters say that @run has nothing in [@first, @last], which is within
- * one inode or even one hash of a name.
+ * To the first item not below @key: 1, 0 when there is none, or an error.  With
+ * @last, which is in the same inode as @key, filters are asked, and the answer
+ * is 0 when they say that the run has nothing in that range.
  */
-int sfs_run_may_have(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
-		     struct sfs_run *run, const struct sfs_key *first,
-		     const struct sfs_key *last);
+int sfs_run_seek(struct sfs_run_cursor *cur, struct sfs_run_reader *rd,
+		 struct sfs_run *run, const struct sfs_key *key,
+		 const struct sfs_key *last);
+int sfs_run_next(struct sfs_run_cursor *cur);
 void sfs_run_cursor_exit(struct sfs_run_cursor *cur);
 
 static inline struct sfs_itemblock_cursor *
