@@ -26,7 +26,9 @@
 #include <linux/string.h>
 #include "base/report.h"
 
-#define CHUNK_BYTES (256U << 10)
+/* Each as large as all before it: many transactions are a few items. */
+#define CHUNK_MIN_BYTES (16U << 10)
+#define CHUNK_MAX_BYTES (256U << 10)
 #define GROUP_SHIFT 10
 
 struct mem_chunk {
@@ -117,7 +119,9 @@ int sfs_memgen_cut(struct sfs_memgen *gen, u32 bytes, u8 **ret_mem)
 	mem = cut_locked(gen, bytes);
 	spin_unlock(&gen->lock);
 	if (!mem) {
-		size = max_t(u32, CHUNK_BYTES, sizeof(*chunk) + bytes);
+		size = (u32)clamp_t(u64, READ_ONCE(gen->mem_bytes),
+				    CHUNK_MIN_BYTES, CHUNK_MAX_BYTES);
+		size = max_t(u32, size, sizeof(*chunk) + bytes);
 		chunk = kvmalloc(size, GFP_NOFS);
 		if (!chunk)
 			return -ENOMEM;
