@@ -56,7 +56,7 @@ device "different volumes" "$meta2" "$DATA"
 # the identity block is at 64 KiB
 truncate -s 64M "$SCRATCH/damaged"
 dd if="$META" of="$SCRATCH/damaged" bs=1M conv=notrunc status=none
-printf '\377' | dd of="$SCRATCH/damaged" bs=1 seek=$((65536 + 40)) \
+printf '\377' | dd of="$SCRATCH/damaged" bs=1 seek=$((65536 + 100)) \
 	conv=notrunc 2>/dev/null
 damaged=$(device_of "$SCRATCH/damaged")
 device "damaged" "$damaged" "$DATA"
