@@ -198,7 +198,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync);
 
 /* ---- aops.c ----------------------------------------------------------------- */
 
-void sfs_aops_init_inode(struct sfs_ki *ki);	/* once per slab object */
+void sfs_aops_init_inode(struct sfs_ki *ki);	/* of each new one */
 /*
  * ATTR_SIZE of a regular file: page cache, writeback and the core in the right
  * order.  i_rwsem is held.  @set is what the core is to change, size included;

@@ -41,7 +41,6 @@ static void ki_init_once(void *obj)
 
 	inode_init_once(&ki->vfs);
 	mutex_init(&ki->lock);
-	sfs_aops_init_inode(ki);
 }
 
 int sfs_inode_cache_init(void)
@@ -69,6 +68,8 @@ struct inode *sfs_alloc_inode(struct super_block *sb)
 	/* one superblock is alone with its volume: what it knows stays true */
 	ki->gen = 1;
 	memset(&ki->crtime, 0, sizeof(ki->crtime));
+	/* not once a slab object: what watches work items forgets freed ones */
+	sfs_aops_init_inode(ki);
 	return &ki->vfs;
 }
 

@@ -67,6 +67,6 @@ cut=$(device_of "$SCRATCH/cut")
 device "too small" "$META" "$cut"
 if command -v mkfs.ext4 >/dev/null; then
 	mkfs.ext4 -qF "$META" 2>/dev/null
-	device "not a scoutfs volume" "$META" "$DATA"
+	device "scoutfs volume; is this the right" "$META" "$DATA"
 fi
 tap_done
