@@ -228,19 +228,21 @@ static bool in_use(const unsigned char *block)
 	return block[0] || memcmp(block, block + 1, BLOCK - 1);
 }
 
+/* One bit of one of the blocks in use, each as likely as the others. */
 static void flip(struct disk *d, uint64_t seed)
 {
-	uint64_t blocks = d->size / BLOCK, i, at = mix(seed) % blocks;
+	uint64_t blocks = d->size / BLOCK, used = 0, b, nth;
 
-	for (i = 0; i < blocks; i++) {
-		uint64_t b = (at + i) % blocks;
-
-		if (!in_use(d->bytes + b * BLOCK))
-			continue;
-		last_flip = b * BLOCK + mix(seed + 1) % BLOCK;
-		d->bytes[last_flip] ^= 1 << (mix(seed + 2) % 8);
+	for (b = 0; b < blocks; b++)
+		used += in_use(d->bytes + b * BLOCK);
+	if (!used)
 		return;
-	}
+	nth = mix(seed) % used;
+	for (b = 0; b < blocks; b++)
+		if (in_use(d->bytes + b * BLOCK) && nth-- == 0)
+			break;
+	last_flip = b * BLOCK + mix(seed + 1) % BLOCK;
+	d->bytes[last_flip] ^= 1 << (mix(seed + 2) % 8);
 }
 
 static void copy_disk(unsigned char *to, const unsigned char *from,

@@ -30,8 +30,13 @@ look() {
 		grep -q '(errno 5 ' "$err" || { cat "$err"; return 1; }
 		said_so || { echo "EIO, and not a line in the log"; return 1; }
 	fi
+	status=0
 	limited find "$MNT" -ls >/dev/null 2>"$err" || status=$?
 	[ $status -lt 124 ] || { echo "find hangs"; return 1; }
+	if [ $status != 0 ]; then
+		eios=$((eios + 1))
+		said_so || { echo "EIO, and not a line in the log"; return 1; }
+	fi
 	! grep -v 'Input/output error' "$err"
 }
 
@@ -96,7 +101,7 @@ fill() {
 
 	mount_volume && mkdir "$MNT/p" "$MNT/many" || return
 	limited "$T/promise" run "$MNT/p" - 1 $STEPS >/dev/null || return
-	for i in $(seq 300); do
+	for i in $(seq 1500); do
 		echo "$i" >"$MNT/many/a-file-with-a-longer-name-$i"
 	done
 	unmount && tell_disks save
