@@ -33,6 +33,7 @@ struct slice_count {
 
 /* A filter that covers what is being walked. */
 struct filter {
+	struct sfs_disk_child child;	/* the entry it was loaded for */
 	u8 *buf;
 	u32 nr;			/* block */
 	u32 bytes;		/* of bits; 0: none */
@@ -278,9 +279,20 @@ static int walk_items(struct run_walk *w, const struct sfs_disk_child *child)
 
 /* ---- parents ----------------------------------------------------------------- */
 
+/* Do two entries say the same of their filter? */
+static bool same_filter(const struct sfs_disk_child *a,
+			const struct sfs_disk_child *b)
+{
+	return a->filter_addr == b->filter_addr &&
+	       a->filter_len == b->filter_len && a->filter_nr == b->filter_nr &&
+	       a->filter_keys == b->filter_keys &&
+	       a->filter_has == b->filter_has;
+}
+
 static int load_filter(struct run_walk *w, int level,
 		       const struct sfs_disk_child *child)
 {
+	static const struct sfs_disk_child none;
 	struct filter *f = &w->filters[level];
 	const struct sfs_block_hdr *hdr = (struct sfs_block_hdr *)f->buf;
 	u32 nr = le32_to_cpu(child->filter_nr);
@@ -289,11 +301,18 @@ static int load_filter(struct run_walk *w, int level,
 
 	if (!child->filter_len) {
 		f->bytes = 0;
+		if (!same_filter(child, &none))
+			wrong(w, "an entry of a %s describes a filter that it has not",
+			      level ? "index block" : "footer");
 		return 0;
 	}
 	/* a footer's children share one */
-	if (f->bytes && f->nr == nr)
+	if (f->bytes && f->nr == nr) {
+		if (!same_filter(child, &f->child))
+			wrong(w, "filter block %u: entries that share it disagree",
+			      nr);
 		return 0;
+	}
 	f->bytes = 0;
 	ret = read_block(w, SFS_MAGIC_FILTER, nr,
 			 le64_to_cpu(child->filter_addr),
@@ -306,6 +325,7 @@ static int load_filter(struct run_walk *w, int level,
 		return 0;
 	}
 	f->nr = nr;
+	f->child = *child;
 	f->bytes = bytes;
 	f->has = child->filter_has;
 	f->wrong = false;
