@@ -26,7 +26,7 @@
  *  - a fault zeroes them in the folio that it maps, and faults around it leave
  *    that folio out; a direct read leaves the block to the page cache
  *  - whatever makes the file longer zeroes them first and waits until they are
- *    zero on the device (zero_eof()).
+ *    zero on the device (sfs_zero_eof()).
  *
  * The extent a caller of the iomap library works with can be outdated while it
  * works: the map_seq of the inode counts what changes extents, and the library
