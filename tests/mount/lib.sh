@@ -205,3 +205,29 @@ fuse|kernel)
 esac
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
+
+# After a first `round` of a test on a mounted volume: more rounds of it, without
+# caches, after another mount and after a power cut, and check.
+rounds_after() {
+	if [ -w /proc/sys/vm/drop_caches ]; then
+		drop_caches
+		ok "after the caches were dropped" round
+	else
+		skip "after the caches were dropped" "they can not be"
+	fi
+	ok "mount again" remount
+	ok "after that" round
+	ok "unmount" unmount
+	ok "check finds nothing" check_volume
+	if can power_cut; then
+		ok "mount" mount_doomed 7
+		ok "with devices that can fail" round
+		ok "power cut" power_cut
+		ok "mount after it" mount_volume
+		ok "everything that was synced is there" round
+		ok "unmount" unmount
+		ok "check finds nothing" check_volume
+	else
+		skip "power cut" "$why"
+	fi
+}

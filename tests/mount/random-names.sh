@@ -42,25 +42,5 @@ ok "format" format 256
 ok "mount" mount_volume commit_interval_ms=300 || tap_done
 [ "$(id -u)" = 0 ] || umask 0
 ok "new trees" round
-if [ -w /proc/sys/vm/drop_caches ]; then
-	drop_caches
-	ok "after the caches were dropped" round
-else
-	skip "after the caches were dropped" "they can not be"
-fi
-ok "mount again" remount
-ok "after that" round
-ok "unmount" unmount
-ok "check finds nothing" check_volume
-if can power_cut; then
-	ok "mount" mount_doomed 7
-	ok "with devices that can fail" round
-	ok "power cut" power_cut
-	ok "mount after it" mount_volume
-	ok "everything that was synced is there" round
-	ok "unmount" unmount
-	ok "check finds nothing" check_volume
-else
-	skip "power cut" "$why"
-fi
+rounds_after
 tap_done
