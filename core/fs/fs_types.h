@@ -61,6 +61,7 @@ struct sfs_ivol {
 	u64 ino;		/* I */
 	u32 users;		/* pointers to this object, opens included */
 	u32 opens;		/* sfs_inode_open() */
+	u32 keeps;		/* sfs_inode_keep() */
 	u8 busy;		/* the worker has it: enum sfs_busy */
 	u8 again;		/* the worker came in vain */
 	u8 fresh;		/* nobody has seen data_version since version_txn */

@@ -3,8 +3,8 @@
  * What a mount knows of inodes and does not store: which are in use, times of
  * access, and whether anybody has seen the current data_version.
  *
- * In use.  A host says open and close; an inode whose last name is gone is
- * deleted when nobody has it open.  Deleting, and finishing a truncation, is
+ * In use.  A host says open and close, keep and unkeep; an inode whose last name
+ * is gone is deleted when nobody has it.  Deleting, and finishing a truncation, is
  * the worker's (delete.c): it claims an inode that nobody has open.  An open
  * waits for a claim that truncates and answers ENOENT to one that deletes.  The
  * worker holds the inode's ilock while it has a claim, and nothing that it
@@ -154,7 +154,7 @@ bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
 	bool ok;
 
 	spin_lock(&in->vol_lock);
-	ok = !vol->opens && vol->busy == SFS_BUSY_NO;
+	ok = !vol->opens && !vol->keeps && vol->busy == SFS_BUSY_NO;
 	if (ok)
 		WRITE_ONCE(vol->busy, busy);
 	else
@@ -182,7 +182,8 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 
 /* ---- open and close ------------------------------------------------------ */
 
-static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
+/* Opens and keeps are counted alike: @count is one of the two. */
+static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
 
@@ -199,33 +200,34 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
 		spin_unlock(&in->vol_lock);
 		return -ENOENT;
 	}
-	vol->opens++;
+	++*count;
 	spin_unlock(&in->vol_lock);
 	return 0;
 }
 
-/* Does anybody but the caller have it open, at this moment? */
+/* Does anybody but the caller have it, at this moment? */
 static bool others_have_it(struct sfs_fs *fs, struct sfs_ivol *vol)
 {
 	struct sfs_inodes *in = fs->inodes;
 	bool ret;
 
 	spin_lock(&in->vol_lock);
-	ret = vol->opens > 1;
+	ret = vol->opens + vol->keeps > 1;
 	spin_unlock(&in->vol_lock);
 	return ret;
 }
 
-/* Ends one use and the open in it. */
-static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol)
+/* Ends one pointer to @vol and what it was counted in. */
+static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
 	u64 ino = vol->ino;
 	bool again;
 
 	spin_lock(&in->vol_lock);
-	SFS_ASSERT_CMP(vol->opens, >, 0);
-	again = !--vol->opens && vol->again;
+	SFS_ASSERT_CMP(*count, >, 0);
+	--*count;
+	again = !vol->opens && !vol->keeps && vol->again;
 	if (again)
 		vol->again = 0;
 	vol = vol_unuse(in, vol);
@@ -235,16 +237,19 @@ static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol)
 		sfs_work_add(fs, ino);
 }
 
-int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
+		      struct sfs_attr *ret_attr)
 {
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
+	u32 *count;
 	int ret;
 
 	ret = sfs_ivol_get(fs, ino, &vol);
 	if (ret < 0)
 		return ret;
-	ret = open_begin(fs, vol);
+	count = keep ? &vol->keeps : &vol->opens;
+	ret = open_begin(fs, vol, count);
 	if (ret < 0) {
 		sfs_ivol_put(fs, vol);
 		return ret;
@@ -258,13 +263,23 @@ int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
 	if (ret < 0)
-		open_end(fs, vol);
+		open_end(fs, vol, count);
 	else if (ret_attr)
 		sfs_inode_to_attr(fs, &si, ret_attr);
 	return ret;
 }
 
-void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
+int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+{
+	return inode_open(fs, ino, false, ret_attr);
+}
+
+int sfs_inode_keep(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+{
+	return inode_open(fs, ino, true, ret_attr);
+}
+
+static void inode_close(struct sfs_fs *fs, u64 ino, bool keep)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
@@ -275,7 +290,17 @@ void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
 	spin_unlock(&in->vol_lock);
 	SFS_ASSERT(vol);
 	if (vol)
-		open_end(fs, vol);
+		open_end(fs, vol, keep ? &vol->keeps : &vol->opens);
+}
+
+void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
+{
+	inode_close(fs, ino, false);
+}
+
+void sfs_inode_unkeep(struct sfs_fs *fs, __u64 ino)
+{
+	inode_close(fs, ino, true);
 }
 
 /* ---- versions ------------------------------------------------------------ */
