@@ -23,9 +23,11 @@ struct publish {
 	u32 nr_closed;
 	u32 nr_consumed;
 	u32 nr_freed;
+	u32 nr_released;
 	const __le64 *closed;
 	const struct sfs_msg_extent *consumed;
 	const struct sfs_msg_extent *freed;
+	const struct sfs_msg_lock_release *released;
 	struct sfs_slice *slice;	/* NULL: no items */
 };
 
@@ -77,12 +79,15 @@ static int decode_publish(struct sfs_session *sess, const struct sfs_msg *req,
 	pub->nr_closed = le32_to_cpu(body->nr_closed);
 	pub->nr_consumed = le32_to_cpu(body->nr_consumed);
 	pub->nr_freed = le32_to_cpu(body->nr_freed);
+	pub->nr_released = le32_to_cpu(body->nr_released);
 	if (slice_len % 8 || slice_len > SFS_DISK_SLICE_MAX ||
 	    pub->nr_closed > SFS_MSG_MAX / 8 ||
 	    pub->nr_consumed > SFS_MSG_MAX / 16 ||
 	    pub->nr_freed > SFS_MSG_MAX / 16 ||
+	    pub->nr_released > SFS_MSG_MAX / sizeof(*pub->released) ||
 	    sizeof(*body) + slice_len + 8ULL * pub->nr_closed +
-			    16ULL * pub->nr_consumed + 16ULL * pub->nr_freed !=
+			    16ULL * pub->nr_consumed + 16ULL * pub->nr_freed +
+			    sizeof(*pub->released) * pub->nr_released !=
 		    len)
 		return bad_publish(sess, "length", len);
 	p = req->payload + sizeof(*body);
@@ -90,6 +95,8 @@ static int decode_publish(struct sfs_session *sess, const struct sfs_msg *req,
 	pub->consumed = (const struct sfs_msg_extent *)(pub->closed +
 							 pub->nr_closed);
 	pub->freed = pub->consumed + pub->nr_consumed;
+	pub->released = (const struct sfs_msg_lock_release *)(pub->freed +
+							      pub->nr_freed);
 	ret = check_extents(sess, pub->consumed, pub->nr_consumed);
 	if (ret == 0)
 		ret = check_extents(sess, pub->freed, pub->nr_freed);
@@ -224,6 +231,10 @@ static int publish(struct sfs_session *sess, struct publish *pub,
 		return ret;
 	}
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
+	if (ret == 0)
+		sfs_srv_locks_published(sess, edit.version,
+					pub->max_stamp, pub->released,
+					pub->nr_released);
 	sfs_compact_kick(srv);
 	return ret;
 err_post:
