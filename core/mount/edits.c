@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "mount/mount.h"
 
@@ -192,10 +193,10 @@ static bool version_applied(struct sfs_fs *fs, u64 version, int *ret_err)
 
 int sfs_mount_wait_version(struct sfs_fs *fs, u64 version)
 {
-	int err;
+	int err = 0;
 
-	wait_event(fs->txn_wait, version_applied(fs, version, &err));
-	return err;
+	return sfs_wait_killable(fs->host, fs->txn_wait,
+				 version_applied(fs, version, &err)) ?: err;
 }
 
 void sfs_mount_ack_worker(struct work_struct *work)

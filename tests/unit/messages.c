@@ -112,7 +112,7 @@ static void test_client(struct world *w, bool join)
 	u32 answered = 0;
 	u32 i;
 
-	if (sfs_client_init(&client, 4711, NULL, event, NULL) < 0 ||
+	if (sfs_client_init(&client, w->vol.host, 4711, NULL, event, NULL) < 0 ||
 	    sfs_server_attach(w->srv, &client) < 0)
 		bail_out("client");
 	if (join)

@@ -98,7 +98,7 @@ static void peer_join(struct peer *peer, struct world *w)
 	memset(peer, 0, sizeof(*peer));
 	peer->w = w;
 	peer->nr = 1;
-	if (sfs_client_init(&peer->client, 4711, NULL, event, NULL) < 0 ||
+	if (sfs_client_init(&peer->client, w->vol.host, 4711, NULL, event, NULL) < 0 ||
 	    sfs_server_attach(w->srv, &peer->client) < 0)
 		bail_out("client");
 	reply = call(peer, SFS_SLOT_SESSION, SFS_MSG_JOIN, NULL, 0);
