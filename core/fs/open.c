@@ -43,6 +43,7 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "mount/mount_types.h"
 
@@ -186,6 +187,7 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
+	int ret;
 
 	for (;;) {
 		spin_lock(&in->vol_lock);
@@ -193,8 +195,11 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 			break;
 		spin_unlock(&in->vol_lock);
 		/* without the lock, which is taken to look again */
-		wait_event(in->vol_wait,
-			   READ_ONCE(vol->busy) != SFS_BUSY_TRUNCATING);
+		ret = sfs_wait_killable(fs->host, in->vol_wait,
+					READ_ONCE(vol->busy) !=
+						SFS_BUSY_TRUNCATING);
+		if (ret < 0)
+			return ret;
 	}
 	if (vol->busy == SFS_BUSY_DELETING) {
 		spin_unlock(&in->vol_lock);

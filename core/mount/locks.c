@@ -44,6 +44,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "api.h"
+#include "base/killable.h"
 #include "base/report.h"
 #include "base/triggers.h"
 #include "mount/lock_client.h"
@@ -381,7 +382,7 @@ static void insert(struct lock_shard *shard, struct sfs_lock *lk)
 
 /* The lock, made when there is none; with shard->lock held, NULL: no memory. */
 static struct sfs_lock *find_or_make(struct sfs_fs *fs, struct lock_shard *shard,
-				     u64 id)
+				     u64 id) __acquires(&shard->lock)
 {
 	struct sfs_lock *new;
 	struct sfs_lock *lk;
@@ -425,8 +426,8 @@ static int wait_entered(struct sfs_fs *fs, struct lock_shard *shard,
 	bool entered;
 
 	sfs_count(fs->cnt, lock_waits);
-	wait_event_killable(shard->wait, READ_ONCE(use->entered) ||
-						 READ_ONCE(fs->err));
+	sfs_wait_killable(fs->host, shard->wait,
+			  READ_ONCE(use->entered) || READ_ONCE(fs->err));
 	spin_lock(&shard->lock);
 	entered = use->entered;
 	if (!entered) {
@@ -537,6 +538,7 @@ static bool late_above(struct sfs_lock *lk, u8 keep)
  * late reader that came while the caches were dropped may have filled one.
  */
 static void clean_host(struct sfs_lock *lk, u8 keep)
+	__acquires(&lk->shard->lock)
 {
 	struct sfs_fs *fs = lk->fs;
 	u64 first = sfs_lock_first_ino(lk->id);

@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "engine/run_write.h"
 #include "mount/lock_client.h"
@@ -450,8 +451,9 @@ int sfs_txn_wait(struct sfs_fs *fs, u64 nr)
 	int ret;
 
 	sfs_publish_kick(fs, nr);
-	ret = wait_event_killable(fs->txn_wait, is_published(fs, nr, &err));
-	return ret ? -EINTR : err;
+	ret = sfs_wait_killable(fs->host, fs->txn_wait,
+				is_published(fs, nr, &err));
+	return ret ?: err;
 }
 
 u64 sfs_txn_current(struct sfs_fs *fs)

@@ -77,6 +77,11 @@ void sfs_segs_del_slice(struct sfs_server *srv, struct sfs_store_txn *txn,
 /* One segment for @owner; -ENOSPC when only @reserve or fewer are free. */
 int sfs_segs_own(struct sfs_server *srv, struct sfs_store_txn *txn, u64 owner,
 		 u64 reserve, u64 *ret_addr);
+/* Whether a run of @owner may have @piece, -EINVAL when not. */
+int sfs_segs_may_use(struct sfs_server *srv, u64 owner,
+		     const struct sfs_piece *piece);
+/* Whether sfs_segs_close() would: -EINVAL when not. */
+int sfs_segs_may_close(struct sfs_server *srv, u64 owner, u64 addr);
 /* The owner is done with the segment at @addr. */
 int sfs_segs_close(struct sfs_server *srv, struct sfs_store_txn *txn,
 		   u64 owner, u64 addr, u64 version);
@@ -91,6 +96,11 @@ int sfs_segs_load(struct sfs_server *srv);
 int sfs_data_load(struct sfs_server *srv);
 int sfs_data_give(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 		  u64 want, u64 goal, u64 *ret_start, u64 *ret_count); /* 3 */
+/* Whether sfs_data_take() would: -EINVAL when not. */
+int sfs_data_may_take(struct sfs_server *srv, u64 rid, u64 start, u64 count);
+/* The first extent that @rid owns, or that is free, with no end below @block. */
+int sfs_data_next(struct sfs_server *srv, bool owned, u64 rid, u64 block,
+		  u64 *ret_start, u64 *ret_count);
 int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 		  u64 start, u64 count); /* 3: consumed by files */
 int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,

@@ -45,6 +45,7 @@ struct sfs_session {
 	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
 	u64 acked;			/* A: oldest version it may read, once joined */
 	u64 publish_nr;			/* L(store) */
+	u64 run_id;			/* L(store): of the next run it publishes */
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */

@@ -270,7 +270,8 @@ struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req)
 	body->stable = cpu_to_le64(sess->join_man->stable);
 	body->seq = cpu_to_le64(seq);
 	body->spare_seq = cpu_to_le64(spare);
-	body->run_id = cpu_to_le64(srv->next_run++);
+	sess->run_id = srv->next_run++;
+	body->run_id = cpu_to_le64(sess->run_id);
 	sfs_srv_put_state(srv, &txn);
 	ticket = sfs_store_end(srv->store, &txn);
 	ret = sfs_srv_commit(srv, ticket);

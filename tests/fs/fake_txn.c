@@ -728,6 +728,11 @@ void sfs_port_wall_time(struct sfs_host *host, __s64 *ret_sec,
 	*ret_nsec = vol->clock_ns % 1000000000;
 }
 
+int sfs_port_killed(struct sfs_host *host)
+{
+	return 0;
+}
+
 void sfs_port_log(struct sfs_host *host, int level, const char *fmt, ...)
 {
 	struct fake_vol *vol = (void *)host;
