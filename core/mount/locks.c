@@ -594,8 +594,7 @@ static void release(struct sfs_lock *lk, u8 keep)
 	rel->body.keep = keep;
 	/* known as pending before anybody can ask for it */
 	waits = release_waits(fs, rel);
-	lk->mode = keep;
-	lk->dirty_txn = 0;
+	lk->mode = keep;	/* and dirty_txn stays: reading is given up after it */
 	lk->closing = 0;
 	lk->revoking = lk->keep < keep;
 	if (keep == SFS_LOCK_NONE) {
