@@ -177,7 +177,7 @@ void sfs_mount_event(void *arg, struct sfs_msg *msg)
 
 	if (type == SFS_MSG_EDIT && !sfs_mount_error(fs))
 		ret = handle_edit(fs, msg);
-	else if (type == SFS_MSG_LOCK_GRANT || type == SFS_MSG_LOCK_REVOKE)
+	else if (type >= SFS_MSG_LOCK_GRANT && type <= SFS_MSG_LOCK_UNUSED)
 		sfs_locks_message(fs, msg);
 	sfs_msg_free(msg);
 	if (ret < 0)

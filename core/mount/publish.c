@@ -34,7 +34,7 @@
 #define L0_SOFT_LIMIT 16
 #define MAX_SKIPPED_TICKS 4
 #define MAX_CLOSED 1024
-#define MAX_RELEASED 4096
+#define MAX_RELEASED 512
 
 struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq)
 {

@@ -29,10 +29,14 @@ enum sfs_msg_type {
 	SFS_MSG_ACK = 32,
 	SFS_MSG_LOCK_REQUEST = 33,
 	SFS_MSG_LOCK_RELEASE = 34,
+	SFS_MSG_LOCK_IN_USE = 35,
+	SFS_MSG_LOCK_WATCH = 36,
 	/* from the server */
 	SFS_MSG_EDIT = 64,
 	SFS_MSG_LOCK_GRANT = 65,
 	SFS_MSG_LOCK_REVOKE = 66,
+	SFS_MSG_LOCK_ASK = 67,
+	SFS_MSG_LOCK_UNUSED = 68,
 };
 
 enum sfs_slot {
@@ -167,6 +171,12 @@ struct sfs_msg_ack {
  * for the request it has, a server a release only for the epoch it granted
  * last to that mount.
  */
+
+/* Inodes of a group that somebody has open: a bit each. */
+struct sfs_msg_in_use {
+	__le64 bits[16];
+};
+
 struct sfs_msg_lock_request {
 	__le64 id;
 	__le64 nr;		/* of the request, ascending in a mount */
@@ -180,6 +190,7 @@ struct sfs_msg_lock_grant {
 	__le64 epoch;
 	__le64 need_version;	/* must have been applied before it is used */
 	__le64 stamp;		/* changes are stamped with later ones */
+	struct sfs_msg_in_use others;	/* as far as known */
 	__u8 mode;		/* at least what was asked for */
 	__u8 pad[7];
 };
@@ -194,6 +205,27 @@ struct sfs_msg_lock_release {
 	__le64 epoch;
 	__u8 keep;		/* the mode that is kept */
 	__u8 pad[7];
+	struct sfs_msg_in_use in_use;	/* by this mount, when nothing is kept */
+};
+
+/*
+ * Deleting.  Who has a lock knows what others had in use when they gave it up.
+ * A mount that would delete such an inode watches it; the server asks those who
+ * have it, tells the watcher when nobody has any more, and asks a mount to look
+ * for all that is left to delete (ino 0) when another one has gone.
+ */
+struct sfs_msg_lock_in_use {
+	__le64 id;
+	struct sfs_msg_in_use in_use;
+};
+struct sfs_msg_lock_ask {
+	__le64 id;
+};
+struct sfs_msg_lock_watch {
+	__le64 ino;
+};
+struct sfs_msg_lock_unused {
+	__le64 ino;
 };
 
 /* A new version: ids removed, then slices added as in manifest_reply. */

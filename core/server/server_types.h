@@ -54,6 +54,8 @@ struct sfs_session {
 	u64 published_stamp;		/* L(locks.mutex): largest stamp it published */
 	struct list_head lock_holders;	/* L(locks.mutex) */
 	struct list_head lock_waiters;	/* L(locks.mutex) */
+	struct list_head lock_users;	/* L(locks.mutex) */
+	struct list_head lock_watches;	/* L(locks.mutex) */
 	struct sfs_session_slot {
 		struct sfs_session *sess;
 		struct work_struct work;

@@ -126,8 +126,8 @@ static void session_recv(void *arg, struct sfs_msg *msg)
 		sfs_msg_free(msg);
 		return;
 	}
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_LOCK_REQUEST ||
-	    le16_to_cpu(msg->hdr.type) == SFS_MSG_LOCK_RELEASE) {
+	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
+	    le16_to_cpu(msg->hdr.type) <= SFS_MSG_LOCK_WATCH) {
 		sfs_srv_lock_message(sess, msg);
 		sfs_msg_free(msg);
 		return;
@@ -156,6 +156,8 @@ int sfs_server_attach(struct sfs_server *srv, struct sfs_client *client)
 	sess->rid = client->rid;
 	INIT_LIST_HEAD(&sess->lock_holders);
 	INIT_LIST_HEAD(&sess->lock_waiters);
+	INIT_LIST_HEAD(&sess->lock_users);
+	INIT_LIST_HEAD(&sess->lock_watches);
 	for (i = 0; i < SFS_NR_SLOTS; i++) {
 		sess->slots[i].sess = sess;
 		spin_lock_init(&sess->slots[i].lock);
