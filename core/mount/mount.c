@@ -93,6 +93,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->data_mutex);
 	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
+	mutex_init(&fs->unused_mutex);
 	INIT_LIST_HEAD(&fs->early);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
@@ -356,6 +357,14 @@ err_client:
 err_free:
 	fs_free(fs);
 	return ret;
+}
+
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino))
+{
+	mutex_lock(&fs->unused_mutex);
+	fs->unused = fn;
+	mutex_unlock(&fs->unused_mutex);
 }
 
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)

@@ -13,6 +13,13 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
  */
 int sfs_mount_leave(struct sfs_fs *fs);
 
+/*
+ * Who is told that inode @ino may be deleted now (0: to look for all such).
+ * @fn may not wait; NULL: nobody, also none that runs when this returns.
+ */
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino));
+
 /* For the mount that runs.  One caller at a time, none while it leaves. */
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
