@@ -16,7 +16,8 @@
  *
  * Locks, outermost first:
  *
- *	i_rwsem (parents before children, as the VFS takes them)
+ *	i_rwsem (parents before children, as the VFS takes them; sfs_iget() may
+ *	wait for that of the inode it finds, so it counts as a child)
  *	mapping->invalidate_lock
  *	folio locks, then writeback
  *	the core's ilocks (sfs_ilock_*), around each call of the core that asks

@@ -4,7 +4,8 @@
  *
  * The core counts an inode as in use for as long as the VFS has it cached, so
  * one whose last name goes is deleted when the VFS has evicted it, and never
- * under it.
+ * under it.  Only an unlink that is alone with an inode gives it up before
+ * (dir.c), and from then to the eviction nobody gets it.
  *
  * Attributes are taken over when the inode comes into the cache and with the
  * answers of operations that return them.  Otherwise the copy is marked as

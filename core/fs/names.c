@@ -579,7 +579,10 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	return ret;
 }
 
-/* @opens: of the inode, which the caller is going to close without using it. */
+/*
+ * @opens: of the inode, by the caller, who will only close them.  What is known
+ * of its use is known before the hold, and claimed until after it.
+ */
 static int remove_entry(struct sfs_fs *fs, struct sfs_inode *dsi,
 			const struct sfs_entry *e, struct sfs_inode *si,
 			u32 opens)
