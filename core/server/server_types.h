@@ -117,6 +117,7 @@ struct sfs_server {
 	struct delayed_work nudge_work;	/* tells who lags what was sent */
 
 	struct workqueue_struct *wq;		/* I: requests */
+	struct workqueue_struct *end_wq;	/* I: what waits for works of wq */
 	struct workqueue_struct *job_wq;	/* I: compaction, reclaim */
 	struct work_struct compact_work;
 	struct work_struct reclaim_work;
