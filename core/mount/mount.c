@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/publish.h"
 #include "mount/session.h"
 #include "mount/space.h"
@@ -56,13 +57,16 @@ void sfs_mount_fail(struct sfs_fs *fs, int err, const char *why)
 	if (first)
 		fs->err = -EIO;
 	spin_unlock(&fs->txn_lock);
-	wake_up_all(&fs->txn_wait);
 	if (!first)
 		return;
 	sfs_client_fail(&fs->net);
 	sfs_err(fs->host, "mount %016llx is down, error %d: %s", fs->rid, err,
 		why);
 	sfs_port_mount_down(fs->host, fs, why);
+	/* whoever waits, for a device or the server, too, has an answer now */
+	wake_up_all(&fs->txn_wait);
+	sfs_cache_stop(fs->eng.rd.cache);
+	sfs_locks_fail(fs);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
@@ -101,6 +105,7 @@ static void fs_free(struct sfs_fs *fs)
 {
 	if (fs->wq)
 		destroy_workqueue(fs->wq);
+	sfs_locks_stop(fs);
 	sfs_engine_exit(&fs->eng);
 	if (fs->txn)
 		sfs_txn_free(fs->txn);
@@ -128,22 +133,24 @@ static int fs_init(struct sfs_fs *fs)
 	ret = sfs_engine_init(&fs->eng, fs->host, fs->fsid,
 			      sfs_port_cache_budget(fs->host));
 	fs->eng.rd.cnt = fs->cnt;
-	if (ret == 0)
+	if (ret == 0) {
+		sfs_cache_killable(fs->eng.rd.cache);
 		ret = sfs_dext_room(&fs->data, DATA_LIST_EXTENTS);
+	}
 	if (ret == 0) {
 		fs->wq = alloc_workqueue("sfs-mount",
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		ret = fs->wq ? 0 : -ENOMEM;
 	}
-	return ret;
+	return ret ?: sfs_locks_start(fs);
 }
 
 static void depart(struct sfs_fs *fs)
 {
 	if (sfs_mount_error(fs))
 		return;
-	sfs_client_call(&fs->net, SFS_SLOT_SESSION,
-			sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
+	sfs_client_call_sure(&fs->net, SFS_SLOT_SESSION,
+			     sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
 }
 
 static int join(struct sfs_fs *fs)
@@ -183,6 +190,7 @@ static void disconnect(struct sfs_fs *fs)
 	sfs_client_close(&fs->net);
 	sfs_session_drop_edits(fs);
 	flush_workqueue(fs->wq);
+	sfs_locks_stop(fs);
 	sfs_client_exit(&fs->net);
 }
 
@@ -234,6 +242,11 @@ void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 				 msecs_to_jiffies(ms));
 }
 
+void sfs_give_up(struct sfs_fs *fs, const char *why)
+{
+	sfs_mount_fail(fs, -ETIMEDOUT, why);
+}
+
 int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)
 {
 	int ret = sfs_publish_last(fs, max(patience_ms, 1U));
@@ -264,7 +277,9 @@ void sfs_mount_kill(struct sfs_fs *fs)
 	fs->err = -EIO;
 	spin_unlock(&fs->txn_lock);
 	sfs_client_fail(&fs->net);
+	sfs_cache_stop(fs->eng.rd.cache);
 	wake_up_all(&fs->txn_wait);
+	sfs_locks_fail(fs);
 }
 
 void sfs_mount_drop(struct sfs_fs *fs)
