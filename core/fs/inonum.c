@@ -22,6 +22,7 @@
  */
 #include "fs/fs.h"
 
+#include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include "base/report.h"
@@ -58,7 +59,8 @@ int sfs_ino_alloc(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
 	if (is_dir)
 		per_group = SFS_DIR_INOS;
 
-	mutex_lock(&in->ino_mutex);
+	if (mutex_lock_killable(&in->ino_mutex))
+		return -EINTR;
 	run = is_dir ? &in->ino_dirs : run_of_dir(in, dir);
 	if (run->next == run->end) {
 		ret = sfs_ino_group(fs, &first);

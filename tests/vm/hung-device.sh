@@ -16,6 +16,8 @@ MNT=$SCRATCH/mnt
 META=/dev/mapper/hung-meta
 DATA=/dev/mapper/hung-data
 FILES=24
+# with long names, so that metadata is several blocks
+OTHERS=400
 # guest seconds for what must not wait for a device
 SOON=20
 
@@ -51,15 +53,30 @@ mount_volume() {
 	timeout 60 mount -i -t scoutfs -o "metadev_path=$META" "$DATA" "$MNT"
 }
 
-# So that nothing of it is in memory.
+# Nothing is left of the last test, and nothing of the volume is in memory but
+# what the root directory needs, and its "dir".
 fresh() {
-	timeout 60 umount "$MNT" && mount_volume
+	local pids
+
+	resume
+	if [ -s "$SCRATCH/pids" ]; then
+		mapfile -t pids <"$SCRATCH/pids"
+		kill -KILL "${pids[@]}" 2>/dev/null
+		all_gone "${pids[@]}" || return
+	fi
+	: >"$SCRATCH/pids"
+	! mountpoint -q "$MNT" || timeout 60 umount "$MNT" || return
+	mount_volume && stat "$MNT/dir" >/dev/null
 }
 
 fill() {
-	local i
+	local i name
 
 	mount_volume && mkdir "$MNT/dir" || return
+	name=$(printf '%0220d' 0)
+	for i in $(seq $OTHERS); do
+		: >"$MNT/dir/$name$i" || return
+	done
 	for i in $(seq $FILES); do
 		yes "file $i" | head -c 100000 >"$MNT/dir/f$i" || return
 	done
@@ -79,6 +96,7 @@ contents() {
 start() { # command...
 	"$@" >/dev/null 2>&1 </dev/null &
 	pid=$!
+	echo $pid >>"$SCRATCH/pids"
 }
 
 lives() { # pid
@@ -124,17 +142,17 @@ reads_are_killed() { # devices
 	start touch "$MNT/dir/new"
 	pids+=("$pid")
 	killed "${pids[@]}" || return
-	resume && rm -f "$MNT/dir/new" && contents
+	resume && rm -f "$MNT/dir/new" && contents 2
 }
 
 data_read_is_killed() {
-	fresh && ls -l "$MNT/dir" >/dev/null && hang "$DATA" || return
+	fresh && stat "$MNT/dir/f3" >/dev/null && hang "$DATA" || return
 	start cat "$MNT/dir/f3"
-	killed "$pid" && resume && contents
+	killed "$pid" && resume && contents 2
 }
 
 fsync_is_killed() { # devices
-	fresh && contents && echo changed >>"$MNT/dir/f1" && hang "$@" || return
+	fresh && echo changed >"$MNT/dir/f1" && hang "$@" || return
 	start sync "$MNT/dir/f1"
 	killed "$pid" && resume && timeout 60 sync "$MNT/dir/f1" &&
 		[ "$(tail -n 1 "$MNT/dir/f1")" = changed ]
@@ -170,16 +188,22 @@ torn_down() {
 forced_unmount() { # devices
 	local pids=() before
 
-	fresh && contents 2 || return
+	fresh || return
 	head -c 1000000 /dev/urandom >"$MNT/dirty" &&
-		mkdir "$MNT/another" && hang "$@" || return
-	start sync "$MNT/dirty"
-	pids+=("$pid")
-	start sh -c "exec 3<'$MNT/dir'; cat '$MNT/dirty' '$MNT/dir'/*; sleep 600"
+		mkdir "$MNT/another" || return
+	start sh -c "exec sleep 600 3<'$MNT/dir'"
 	pids+=("$pid")
 	sleep 1
+	hang "$@" || return
+	start sync "$MNT/dirty"
+	pids+=("$pid")
+	start cat "$MNT/dir/f20"
+	pids+=("$pid")
+	start ls -l "$MNT/dir"
+	pids+=("$pid")
 	forced 1 || { echo "while it was in use"; return 1; }
-	kill -KILL "${pids[@]}" && all_gone "${pids[@]}" || return
+	kill -KILL "${pids[@]}" 2>/dev/null
+	all_gone "${pids[@]}" || return
 	forced 0 || return
 	mountpoint -q "$MNT" && return 1
 	in_use || { echo "the module is not in use"; return 1; }
@@ -196,7 +220,7 @@ forced_well() {
 }
 
 checked() {
-	umount "$MNT" && ! in_use && rmmod scoutfs &&
+	fresh && umount "$MNT" && ! in_use && rmmod scoutfs &&
 		"$BUILD/scoutfs" check "$META" "$DATA" >/dev/null &&
 		insmod "$BUILD/kernel/$(uname -r)/scoutfs.ko"
 }
@@ -214,4 +238,6 @@ ok "umount -f with a hung metadata device" forced_unmount "$META"
 ok "umount -f with a hung data device" forced_unmount "$DATA"
 resume
 ok "the volume is well, and the module goes" checked
+dmsetup remove "$META" "$DATA"
+losetup -D
 tap_done
