@@ -37,6 +37,7 @@
 #include <linux/statfs.h>
 #include <linux/workqueue.h>
 
+#include "counters.h"
 #include "fs.h"
 #include "trace.h"
 
@@ -47,7 +48,7 @@
 
 /* How long umount -f waits for what is not published before it is given up. */
 #define FORCE_PATIENCE_MS 5000
-/* And for all, after which it goes on without having waited. */
+/* And for anything to happen, after which it goes on without having waited. */
 #define FORCE_WAIT_MS 8000
 #define FORCE_POLL_MS 100
 
@@ -181,11 +182,18 @@ static void force_start(struct sfs_sb *sbi)
 static void umount_begin(struct super_block *sb)
 {
 	struct sfs_sb *sbi = SFS_SB(sb);
+	unsigned long left;
 	bool given_up;
+	u64 written;
 
 	force_start(sbi);
-	wait_for_completion_timeout(&sbi->force_done,
-				    msecs_to_jiffies(FORCE_WAIT_MS));
+	/* a device that is slow may have much to write; each step is bounded */
+	do {
+		written = sfs_vfs_counter_read(sbi, SFS_VC_vfs_ioends);
+		left = wait_for_completion_timeout(&sbi->force_done,
+					msecs_to_jiffies(FORCE_WAIT_MS));
+	} while (!left && !sfs_host_fenced(&sbi->vol->host) &&
+		 sfs_vfs_counter_read(sbi, SFS_VC_vfs_ioends) != written);
 	spin_lock(&sbi->force_lock);
 	given_up = sbi->forcing;
 	sbi->given_up |= given_up;

@@ -108,7 +108,7 @@ all_gone() { # pids
 	local i p
 
 	for p in "$@"; do
-		for i in $(seq 25); do
+		for i in $(seq 75); do
 			lives "$p" || break
 			sleep 0.2
 		done
