@@ -10,7 +10,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/vm/lib.sh
-one_machine 480 "$@"
+one_machine 900 "$@"
 
 MNT=$SCRATCH/mnt
 META=/dev/mapper/hung-meta
@@ -190,7 +190,7 @@ forced_unmount() { # devices
 
 	fresh || return
 	head -c 1000000 /dev/urandom >"$MNT/dirty" &&
-		mkdir "$MNT/another" || return
+		mkdir -p "$MNT/another" || return
 	start sh -c "exec sleep 600 3<'$MNT/dir'"
 	pids+=("$pid")
 	sleep 1
