@@ -318,14 +318,57 @@ int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 		  char *buf, __u32 size);
 
+/* ---- what hosts cache ---------------------------------------------------- */
+
+/*
+ * A use of the cluster lock that covers @ino.  While it lasts no other mount
+ * changes what the lock covers (read), or reads it (write).  Contents,
+ * attributes and names that were read in a use are valid until
+ * sfs_port_invalidate() is called for the inode (of names: the directory), so a
+ * host that caches them notes, before the call that reads, how often that has
+ * happened, and trusts what it read for as long as it has not happened again.
+ *
+ * Every call of this header uses the locks it needs by itself.  A host begins
+ * a use of its own where that is too short: around reading into and writing
+ * from its cache of contents.  Within it the thread only makes calls about this
+ * inode, waits for no lock that a thread outside of a use may hold, and touches
+ * no memory of users that is not there; calls that need the same lock do not
+ * wait for it again.  A use for reading encloses no call that changes anything.
+ *
+ * LATE: the use is part of what a revoke waits for (writing back, completing
+ * I/O, reading for a page that is locked meanwhile): it enters as long as the
+ * lock has not been given up.  NOWAIT: -EAGAIN in place of waiting.
+ */
+enum sfs_use_flags {
+	SFS_USE_READ = 0,
+	SFS_USE_WRITE = 1,
+	SFS_USE_LATE = 2,
+	SFS_USE_NOWAIT = 4,
+};
+struct sfs_use {
+	void *priv[6];		/* the core's */
+};
+/* -EIO: the mount is down.  -EINTR: the thread is being killed. */
+int sfs_use_begin(struct sfs_fs *fs, __u64 ino, __u32 flags,
+		  struct sfs_use *use);
+void sfs_use_end(struct sfs_fs *fs, struct sfs_use *use);
+
 /* ---- open files, locks of hosts without VFS inodes ---------------------- */
 
 /*
- * An inode in use is not deleted when its last name goes.  Counted.  open is
- * -ENOENT when the inode is gone already; @ret_attr may be NULL.
+ * An inode in use is not deleted when its last name goes, by whichever mount.
+ * Counted.  open is -ENOENT when the inode is gone already; @ret_attr may be
+ * NULL.
  */
 int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
 void sfs_inode_close(struct sfs_fs *fs, __u64 ino);
+/*
+ * The host has an object for @ino with which it excludes calls from each other
+ * (the locking contract above): until unkeep the worker of this mount leaves
+ * the inode alone.  Other mounts may delete it.  Counted; otherwise as open.
+ */
+int sfs_inode_keep(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr);
+void sfs_inode_unkeep(struct sfs_fs *fs, __u64 ino);
 
 /*
  * Locks for the contract above, hashed by inode number.  Up to four inodes at

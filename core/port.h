@@ -125,4 +125,24 @@ struct sfs_fs;
 void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 			 const char *why);
 
+/*
+ * The mount is giving up its cluster lock on the inodes [first, last], or
+ * keeps it for reading alone.  Called by workers of the core, which hold no
+ * lock then and have stopped all uses but late ones (api.h); several ranges at
+ * a time, and a range again when something came in between.  The host takes no
+ * lock here that one of its threads holds around a call of the core, waits for
+ * nothing that may wait for a use without SFS_USE_LATE, and drops no reference
+ * that may be the last one to an inode.
+ *
+ * writeback: contents that are in the host's memory alone have been written
+ * and announced (sfs_map_written()) when this returns, and direct I/O and
+ * readahead in flight have ended; what could not be written is lost, and the
+ * host tells who asks for that (fsync).
+ */
+void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
+			__u64 first_ino, __u64 last_ino);
+/* invalidate: contents, attributes and names read so far are not used again. */
+void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
+			 __u64 first_ino, __u64 last_ino);
+
 #endif

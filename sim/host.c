@@ -290,6 +290,16 @@ void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 		shim_eprintf("[down] %s\n", why);
 }
 
+void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
+			__u64 first_ino, __u64 last_ino)
+{
+}
+
+void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
+			 __u64 first_ino, __u64 last_ino)
+{
+}
+
 /* ---- what the host told ------------------------------------------------- */
 
 void sim_host_verbose(struct sfs_host *host, bool on)

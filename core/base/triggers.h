@@ -13,7 +13,9 @@
 	X(CHECKPOINT, "the server's store checkpoints although its log is short") \
 	X(LOG_SEGMENT, "the next log record begins a new segment")             \
 	X(COMPACT, "compaction begins with less than four slices")             \
-	X(JOB_END, "a compaction job ends after this step")
+	X(JOB_END, "a compaction job ends after this step")                     \
+	X(REVOKE, "a mount gives up a cluster lock after a use of it")         \
+	X(DOWNGRADE, "... or keeps it for reading alone")
 
 enum sfs_trigger {
 #define SFS_TRIGGER_ENUM(name, text) SFS_TRIGGER_##name,

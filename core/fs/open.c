@@ -3,8 +3,8 @@
  * What a mount knows of inodes and does not store: which are in use, times of
  * access, and whether anybody has seen the current data_version.
  *
- * In use.  A host says open and close; an inode whose last name is gone is
- * deleted when nobody has it open.  Deleting, and finishing a truncation, is
+ * In use.  A host says open and close, keep and unkeep; an inode whose last name
+ * is gone is deleted when nobody has it.  Deleting, and finishing a truncation, is
  * the worker's (delete.c): it claims an inode that nobody has open.  An open
  * waits for a claim that truncates and answers ENOENT to one that deletes.  The
  * worker holds the inode's ilock while it has a claim, and nothing that it
@@ -155,7 +155,7 @@ bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
 	bool ok;
 
 	spin_lock(&in->vol_lock);
-	ok = !vol->opens && vol->busy == SFS_BUSY_NO;
+	ok = !vol->opens && !vol->keeps && vol->busy == SFS_BUSY_NO;
 	if (ok)
 		WRITE_ONCE(vol->busy, busy);
 	else
@@ -183,7 +183,8 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 
 /* ---- open and close ------------------------------------------------------ */
 
-static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
+/* Opens and keeps are counted alike: @count is one of the two. */
+static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
 	int ret;
@@ -204,33 +205,34 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol)
 		spin_unlock(&in->vol_lock);
 		return -ENOENT;
 	}
-	vol->opens++;
+	++*count;
 	spin_unlock(&in->vol_lock);
 	return 0;
 }
 
-/* Does anybody but the caller have it open, at this moment? */
+/* Does anybody but the caller have it, at this moment? */
 static bool others_have_it(struct sfs_fs *fs, struct sfs_ivol *vol)
 {
 	struct sfs_inodes *in = fs->inodes;
 	bool ret;
 
 	spin_lock(&in->vol_lock);
-	ret = vol->opens > 1;
+	ret = vol->opens + vol->keeps > 1;
 	spin_unlock(&in->vol_lock);
 	return ret;
 }
 
-/* Ends one use and the open in it. */
-static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol)
+/* Ends one pointer to @vol and what it was counted in. */
+static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
 	u64 ino = vol->ino;
 	bool again;
 
 	spin_lock(&in->vol_lock);
-	SFS_ASSERT_CMP(vol->opens, >, 0);
-	again = !--vol->opens && vol->again;
+	SFS_ASSERT_CMP(*count, >, 0);
+	--*count;
+	again = !vol->opens && !vol->keeps && vol->again;
 	if (again)
 		vol->again = 0;
 	vol = vol_unuse(in, vol);
@@ -240,36 +242,56 @@ static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol)
 		sfs_work_add(fs, ino);
 }
 
-int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
+		      struct sfs_attr *ret_attr)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
+	u32 *count;
 	int ret;
 
 	ret = sfs_ivol_get(fs, ino, &vol);
 	if (ret < 0)
 		return ret;
-	ret = open_begin(fs, vol);
+	count = keep ? &vol->keeps : &vol->opens;
+	ret = open_begin(fs, vol, count);
 	if (ret < 0) {
 		sfs_ivol_put(fs, vol);
 		return ret;
 	}
 	/* only now: the worker decides by the count, so it is up first */
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0) {
+		open_end(fs, vol, count);
+		return ret;
+	}
+	ret = sfs_inode_read(fs, &locks, ino, &si);
 	/*
 	 * The last name may have gone since we counted ourselves; who took it
 	 * away then has the inode open, or had, and is asked now, not before.
 	 */
 	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
-	if (ret < 0)
-		open_end(fs, vol);
-	else if (ret_attr)
+	if (ret == 0 && ret_attr)
 		sfs_inode_to_attr(fs, &si, ret_attr);
+	sfs_locks_end(fs, &locks);
+	if (ret < 0)
+		open_end(fs, vol, count);
 	return ret;
 }
 
-void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
+int sfs_inode_open(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+{
+	return inode_open(fs, ino, false, ret_attr);
+}
+
+int sfs_inode_keep(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
+{
+	return inode_open(fs, ino, true, ret_attr);
+}
+
+static void inode_close(struct sfs_fs *fs, u64 ino, bool keep)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
@@ -280,19 +302,41 @@ void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
 	spin_unlock(&in->vol_lock);
 	SFS_ASSERT(vol);
 	if (vol)
-		open_end(fs, vol);
+		open_end(fs, vol, keep ? &vol->keeps : &vol->opens);
+}
+
+void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
+{
+	inode_close(fs, ino, false);
+}
+
+void sfs_inode_unkeep(struct sfs_fs *fs, __u64 ino)
+{
+	inode_close(fs, ino, true);
 }
 
 /* ---- versions ------------------------------------------------------------ */
+
+/* Others may have seen the version since the lock was here for writing. */
+static void vol_renew(struct sfs_ivol *vol, u64 tenure)
+{
+	if (vol->tenure == tenure)
+		return;
+	vol->tenure = tenure;
+	vol->fresh = 0;
+	vol->bumped = 0;
+}
 
 static void version_step(struct sfs_fs *fs, struct sfs_hold *hold,
 			 struct sfs_inode *si, struct sfs_ivol *vol,
 			 bool ahead)
 {
+	u64 tenure = sfs_locks_tenure(si->locks, si->ino);
 	struct sfs_inodes *in = fs->inodes;
 
 	sfs_index_data(fs, hold, si);
 	spin_lock(&in->vol_lock);
+	vol_renew(vol, tenure);
 	if (ahead || !vol->bumped)
 		si->data_version++;
 	vol->bumped = ahead;
@@ -328,7 +372,7 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 	int ret;
 
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	version_step(fs, &hold, si, vol, true);
@@ -340,6 +384,7 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 
 int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 {
+	u64 tenure = sfs_locks_tenure(si->locks, si->ino);
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
 	u64 shrink_txn;
@@ -351,6 +396,7 @@ int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 	if (ret < 0)
 		return ret;
 	spin_lock(&in->vol_lock);
+	vol_renew(vol, tenure);
 	fresh = vol->fresh;
 	txn = vol->version_txn;
 	shrink_txn = max(vol->shrink_txn, in->vol_shrink_txn);
@@ -384,10 +430,13 @@ int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 {
 	struct sfs_inodes *in = fs->inodes;
 	u64 txn = data_txn(fs, ino);
+	struct sfs_lockset locks;
 	struct sfs_ivol *vol;
 	int ret;
 
 	ret = txn ? sfs_txn_wait(fs, txn) : 0;
+	if (ret == 0)
+		ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
 	spin_lock(&in->vol_lock);
@@ -397,7 +446,9 @@ int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 		vol->bumped = 0;
 	}
 	spin_unlock(&in->vol_lock);
-	return sfs_getattr(fs, ino, ret_attr);
+	ret = sfs_getattr(fs, ino, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- times of access ------------------------------------------------------ */
@@ -423,11 +474,18 @@ void sfs_touch_atime(struct sfs_fs *fs, __u64 ino)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_time now = sfs_now(fs);
+	struct sfs_lockset locks;
 	struct sfs_time atime;
 	struct sfs_ivol *vol;
 	struct sfs_inode si;
+	int ret;
 
-	if (sfs_inode_read(fs, ino, &si) < 0)
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return;
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	sfs_locks_end(fs, &locks);
+	if (ret < 0)
 		return;
 	atime = si.atime;
 	sfs_atime_merge(fs, ino, &atime, false);

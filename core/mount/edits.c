@@ -17,6 +17,7 @@
 #include <linux/string.h>
 #include "base/killable.h"
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 
 int sfs_mount_decode_slices(struct sfs_fs *fs, const u8 *p, const u8 *end,
@@ -158,6 +159,7 @@ static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 		fs->applied_version = edit.version;
 		spin_unlock(&fs->txn_lock);
 		wake_up_all(&fs->txn_wait);
+		sfs_locks_applied(fs);
 		queue_work(fs->wq, &fs->ack_work);
 		if (edit.rid && edit.rid != fs->rid && edit.nr_add)
 			sfs_publish_others(fs);
@@ -170,10 +172,13 @@ out:
 void sfs_mount_event(void *arg, struct sfs_msg *msg)
 {
 	struct sfs_fs *fs = arg;
+	u16 type = le16_to_cpu(msg->hdr.type);
 	int ret = 0;
 
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_EDIT && !sfs_mount_error(fs))
+	if (type == SFS_MSG_EDIT && !sfs_mount_error(fs))
 		ret = handle_edit(fs, msg);
+	else if (type == SFS_MSG_LOCK_GRANT || type == SFS_MSG_LOCK_REVOKE)
+		sfs_locks_message(fs, msg);
 	sfs_msg_free(msg);
 	if (ret < 0)
 		sfs_mount_fail(fs, ret,

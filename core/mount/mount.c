@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/publish.h"
 #include "mount/space.h"
 #include "server/attach.h"
@@ -66,6 +67,7 @@ void sfs_mount_fail(struct sfs_fs *fs, int err, const char *why)
 	wake_up_all(&fs->txn_wait);
 	sfs_cache_stop(fs->eng.rd.cache);
 	sfs_client_stop(&fs->net);
+	sfs_locks_fail(fs);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
@@ -103,6 +105,7 @@ static void fs_free(struct sfs_fs *fs)
 {
 	if (fs->wq)
 		destroy_workqueue(fs->wq);
+	sfs_locks_stop(fs);
 	sfs_engine_exit(&fs->eng);
 	if (fs->txn)
 		sfs_txn_free(fs->txn);
@@ -139,7 +142,7 @@ static int fs_init(struct sfs_fs *fs)
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		ret = fs->wq ? 0 : -ENOMEM;
 	}
-	return ret;
+	return ret ?: sfs_locks_start(fs);
 }
 
 static int request_join(struct sfs_fs *fs, u64 *ret_version, u64 *ret_stable)

@@ -108,6 +108,9 @@ static int publish(struct sfs_session *sess, struct sfs_srv_publish *pub,
 		return ret;
 	}
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
+	if (ret == 0)
+		sfs_srv_locks_published(sess, edit.version, pub->max_stamp,
+					pub->released, pub->nr_released);
 	sfs_compact_kick(srv);
 	return ret;
 err_post:

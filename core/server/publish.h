@@ -18,9 +18,11 @@ struct sfs_srv_publish {
 	u32 nr_closed;
 	u32 nr_consumed;
 	u32 nr_freed;
+	u32 nr_released;
 	u64 *closed;			/* addresses of segments, ascending */
 	struct sfs_srv_extent *consumed; /* ascending, disjoint */
 	struct sfs_srv_extent *freed;	/* the same; may have consumed ones */
+	const struct sfs_msg_lock_release *released; /* in the message */
 	struct sfs_slice *slice;	/* NULL: no items */
 };
 

@@ -138,6 +138,8 @@ static int decode_parts(struct sfs_session *sess, const struct sfs_msg *req,
 		(const struct sfs_msg_extent *)(closed + pub->nr_closed);
 	int ret;
 
+	pub->released = (const struct sfs_msg_lock_release *)(ext +
+			pub->nr_consumed + pub->nr_freed);
 	ret = decode_closed(sess, closed, pub->nr_closed, &pub->closed);
 	if (ret == 0)
 		ret = decode_extents(sess, ext, pub->nr_consumed,
@@ -169,9 +171,11 @@ int sfs_srv_publish_decode(struct sfs_session *sess, const struct sfs_msg *req,
 	pub.nr_closed = le32_to_cpu(body->nr_closed);
 	pub.nr_consumed = le32_to_cpu(body->nr_consumed);
 	pub.nr_freed = le32_to_cpu(body->nr_freed);
+	pub.nr_released = le32_to_cpu(body->nr_released);
 	if (slice_len % 8 ||
 	    sizeof(*body) + slice_len + 8ULL * pub.nr_closed +
-			    16ULL * pub.nr_consumed + 16ULL * pub.nr_freed !=
+			    16ULL * pub.nr_consumed + 16ULL * pub.nr_freed +
+			    (u64)sizeof(*pub.released) * pub.nr_released !=
 		    len)
 		return refuse(sess, "a message of", len,
 			      "bytes, which its parts do not make up");

@@ -137,3 +137,13 @@ void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 			 const char *why)
 {
 }
+
+void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
+			__u64 first_ino, __u64 last_ino)
+{
+}
+
+void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
+			 __u64 first_ino, __u64 last_ino)
+{
+}

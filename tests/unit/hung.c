@@ -41,7 +41,7 @@ static int put(struct sfs_fs *fs, u32 i, u32 nr)
 	struct sfs_key key;
 	int ret;
 
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	while (nr-- > 0) {

@@ -396,7 +396,7 @@ static int change(struct sfs_fs *fs)
 	struct sfs_hold hold;
 	int ret;
 
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	sfs_item_put(fs, &hold, &key, "12345678", 8);
