@@ -32,6 +32,7 @@
  * of its writeback the VFS inode is ahead (aops.c).
  */
 
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
@@ -76,6 +77,13 @@ struct sfs_sb {
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
+	struct workqueue_struct *sync_wq; /* I: sfs_write_and_wait() */
+	/* umount -f, super.c */
+	struct work_struct force_work;
+	struct completion force_done;
+	spinlock_t force_lock;
+	bool forcing;			/* L(force_lock): the work has a reference */
+	bool given_up;			/* L(force_lock): and keeps it */
 	bool failed;			/* O(unmount): the last publish failed */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
 };
@@ -200,6 +208,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync);
 
 /* ---- aops.c ----------------------------------------------------------------- */
 
+int sfs_write_and_wait(struct file *file, loff_t start, loff_t end);
 void sfs_aops_init_inode(struct sfs_ki *ki);	/* of each new one */
 /*
  * ATTR_SIZE of a regular file: page cache, writeback and the core in the right
