@@ -35,7 +35,7 @@
  * Locks: shard->lock guards all about the locks in it; txn_lock is below it.
  * Nothing is sent or allocated under either.
  */
-#include "mount/lock_types.h"
+#include "mount/locks.h"
 
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -50,6 +50,7 @@
 #include "base/killable.h"
 #include "base/report.h"
 #include "base/triggers.h"
+#include "mount/lock_types.h"
 
 #define MAX_PER_SHARD 1024	/* 65,536 locks a mount */
 #define RESEND_MS 1000
