@@ -69,6 +69,10 @@
 	X(msg_statfs, "request for numbers about the volume")                  \
 	X(msg_alloc_detail, "request for who has which space")                 \
 	X(msg_leave, "request to leave")                                       \
+	X(op_flock, "file lock set, dropped or asked about")                   \
+	X(msg_flock, "message about file locks, without a reply")              \
+	X(flock_waits, "file lock that had to be waited for")                  \
+	X(flock_deadlocks, "file lock refused because all would wait (EDEADLK)") \
 	X(msg_ack, "version acknowledged, message without a reply")            \
 	X(msg_edit, "new version received")                                    \
 	X(server_edits, "new version of the manifest made")                    \

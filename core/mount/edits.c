@@ -165,7 +165,10 @@ void sfs_mount_event(void *arg, struct sfs_msg *msg)
 	struct sfs_fs *fs = arg;
 	int ret = 0;
 
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_EDIT && !sfs_mount_error(fs))
+	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_FLOCK_ANSWER)
+		sfs_flocks_answer(&fs->flocks, msg);
+	else if (le16_to_cpu(msg->hdr.type) == SFS_MSG_EDIT &&
+		 !sfs_mount_error(fs))
 		ret = handle_edit(fs, msg);
 	sfs_msg_free(msg);
 	if (ret < 0)

@@ -89,6 +89,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
 	INIT_LIST_HEAD(&fs->early);
+	sfs_flocks_init(&fs->flocks, host, fs->rid);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
 	INIT_DELAYED_WORK(&fs->timer_work, sfs_publish_timer);
@@ -98,6 +99,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 
 static void fs_free(struct sfs_fs *fs)
 {
+	sfs_flocks_exit(&fs->flocks);
 	if (fs->wq)
 		destroy_workqueue(fs->wq);
 	sfs_engine_exit(&fs->eng);
@@ -108,6 +110,18 @@ static void fs_free(struct sfs_fs *fs)
 	sfs_space_exit(fs);
 	sfs_counters_free(fs->cnt);
 	kfree(fs);
+}
+
+static void send_flock(void *arg, struct sfs_msg *msg)
+{
+	struct sfs_fs *fs = arg;
+
+	sfs_client_send(&fs->net, msg);
+}
+
+static int flock_error(void *arg)
+{
+	return sfs_mount_error(arg);
 }
 
 static int fs_init(struct sfs_fs *fs)
@@ -134,6 +148,9 @@ static int fs_init(struct sfs_fs *fs)
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		ret = fs->wq ? 0 : -ENOMEM;
 	}
+	if (ret == 0)
+		sfs_flocks_start(&fs->flocks, fs->wq, fs->cnt, send_flock,
+				 flock_error, fs);
 	return ret;
 }
 

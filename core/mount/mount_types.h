@@ -11,6 +11,7 @@
 #include "base/identity.h"
 #include "engine/engine.h"
 #include "net/net.h"
+#include "mount/flocks.h"
 #include "mount/txn.h"
 
 struct sfs_inodes;
@@ -95,6 +96,8 @@ struct sfs_fs {
 	struct list_head early;		/* L(txn_lock): edits before it was */
 	bool joined;			/* O: the server knows this mount */
 	struct sfs_server *srv;		/* I */
+
+	struct sfs_flocks flocks;	/* locks of flock() and fcntl() */
 
 	/* owned space */
 	spinlock_t space_lock;

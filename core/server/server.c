@@ -398,6 +398,8 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 			ret = -ENOMEM;
 	}
 	if (ret == 0)
+		sfs_srv_flocks_init(&srv->flocks, host, srv->cnt, srv->wq);
+	if (ret == 0)
 		ret = sfs_store_open(host, &srv->ident, &srv->store);
 	if (ret == 0) {
 		sfs_store_count(srv->store, srv->cnt);
@@ -418,6 +420,7 @@ void sfs_server_stop(struct sfs_server *srv)
 	WRITE_ONCE(srv->stopping, true);
 	cancel_work_sync(&srv->compact_work);
 	cancel_work_sync(&srv->reclaim_work);
+	sfs_srv_flocks_exit(&srv->flocks);
 	server_free(srv);
 }
 

@@ -10,6 +10,7 @@
 #include "base/identity.h"
 #include "engine/store.h"
 #include "net/net.h"
+#include "server/flocks.h"
 #include "server/srv_format.h"
 
 #define SFS_MAX_OPEN_SEQS 4
@@ -49,6 +50,7 @@ struct sfs_session {
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */
 	struct sfs_manifest *join_man;	/* L(store): until it is loaded */
+	struct sfs_fl_session *flocks;	/* I */
 	struct sfs_session_slot {
 		struct sfs_session *sess;
 		struct work_struct work;
@@ -90,6 +92,8 @@ struct sfs_server {
 	struct list_head sessions;	/* L(store) */
 	struct list_head posts;		/* L(store) to add */
 	struct mutex post_mutex;	/* one sender at a time */
+
+	struct sfs_srv_flocks flocks;
 
 	struct workqueue_struct *wq;		/* I: requests */
 	struct workqueue_struct *job_wq;	/* I: compaction, reclaim */

@@ -16,6 +16,21 @@
 #include <linux/string.h>
 #include "base/report.h"
 
+static void send_flock(void *arg, struct sfs_msg *msg)
+{
+	struct sfs_session *sess = arg;
+
+	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, msg);
+}
+
+static struct sfs_msg *restate_flocks(struct sfs_session *sess,
+				      struct sfs_msg *req)
+{
+	int ret = sfs_fl_session_restate(sess->flocks, req);
+
+	return ret ? ERR_PTR(ret) : sfs_msg_alloc_wait(0, 0);
+}
+
 static struct sfs_msg *handle(struct sfs_session *sess, struct sfs_msg *req)
 {
 	switch (le16_to_cpu(req->hdr.type)) {
@@ -39,6 +54,8 @@ static struct sfs_msg *handle(struct sfs_session *sess, struct sfs_msg *req)
 		return sfs_srv_statfs(sess, req);
 	case SFS_MSG_ALLOC_DETAIL:
 		return sfs_srv_alloc_detail(sess, req);
+	case SFS_MSG_FLOCK_RESTATE:
+		return restate_flocks(sess, req);
 	default:
 		return ERR_PTR(-EOPNOTSUPP);
 	}
@@ -121,6 +138,10 @@ static void session_recv(void *arg, struct sfs_msg *msg)
 		sfs_msg_free(msg);
 		return;
 	}
+	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_FLOCK) {
+		sfs_fl_session_recv(sess->flocks, msg);
+		return;
+	}
 	if (msg->hdr.slot >= SFS_NR_SLOTS) {
 		sfs_msg_free(msg);
 		return;
@@ -143,6 +164,12 @@ int sfs_server_attach(struct sfs_server *srv, struct sfs_client *client)
 	sess->srv = srv;
 	sess->client = client;
 	sess->rid = client->rid;
+	sess->flocks = sfs_fl_session_create(&srv->flocks, sess->rid,
+					     send_flock, sess);
+	if (!sess->flocks) {
+		kfree(sess);
+		return -ENOMEM;
+	}
 	for (i = 0; i < SFS_NR_SLOTS; i++) {
 		sess->slots[i].sess = sess;
 		spin_lock_init(&sess->slots[i].lock);
@@ -186,6 +213,7 @@ void sfs_server_detach(struct sfs_server *srv, struct sfs_client *client)
 		sfs_msg_free(found->slots[i].reply);
 	if (found->join_man)
 		sfs_manifest_put(&srv->vol, found->join_man);
+	sfs_fl_session_destroy(found->flocks);
 	kfree(found);
 	queue_work(srv->job_wq, &srv->reclaim_work);
 }
@@ -328,6 +356,7 @@ struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req)
 	ret = sfs_data_reclaim(srv, sess->rid);
 	if (ret < 0)
 		return ERR_PTR(ret);
+	sfs_fl_session_release(sess->flocks);
 	reply = sfs_msg_alloc(0, 0);
 	post = sfs_srv_post_alloc(&edit);
 	ret = -ENOMEM;
