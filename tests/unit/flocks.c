@@ -46,6 +46,7 @@ struct net {
 	u32 sent;
 	bool stop;
 	int down;		/* what mounts answer */
+	bool deaf;		/* answers to mount 0 are lost */
 	struct shim_task *carrier;
 };
 
@@ -82,10 +83,13 @@ static void send(void *arg, struct sfs_msg *msg)
 	struct end *end = arg;
 
 	net.sent++;
+	if (net.deaf && !end->to_server && end->mount == 0)
+		goto lost;
 	if (!net.lose || rng_below(&net.rng, net.lose))
 		post(end, msg);
 	if (net.lose && rng_below(&net.rng, net.lose) == 0)
 		post(end, msg);
+lost:
 	sfs_msg_free(msg);
 }
 
@@ -197,6 +201,21 @@ static void restart(void)
 	sfs_srv_flocks_thaw(&net.srv);
 }
 
+static void start_mount(u32 i)
+{
+	sfs_flocks_init(&net.mount[i], net.vol.host, 100 + i);
+	sfs_flocks_start(&net.mount[i], net.wq, net.cnt, send, error,
+			 &to_server[i]);
+}
+
+/* Another one comes in its place. */
+static void leave(u32 i)
+{
+	sfs_fl_session_release(net.ses[i]);
+	sfs_flocks_exit(&net.mount[i]);
+	start_mount(i);
+}
+
 static void net_start(u32 lose)
 {
 	u32 i;
@@ -209,11 +228,8 @@ static void net_start(u32 lose)
 	net.cnt = sfs_counters_create();
 	net.lose = lose;
 	start_server();
-	for (i = 0; i < NR_MOUNTS; i++) {
-		sfs_flocks_init(&net.mount[i], net.vol.host, 100 + i);
-		sfs_flocks_start(&net.mount[i], net.wq, net.cnt, send, error,
-				 &to_server[i]);
-	}
+	for (i = 0; i < NR_MOUNTS; i++)
+		start_mount(i);
 	net.carrier = shim_go("carrier", carrier, NULL);
 }
 
@@ -515,11 +531,11 @@ static void test_ends(void)
 	       "and nothing more");
 	/* a mount that goes */
 	go(&c, 1, WAIT, lock_of(10, 2, POSIX, WRITE, 0, 3));
-	sfs_fl_session_release(net.ses[0]);
+	leave(0);
 	shim_join(c.task);
 	is_int(c.ret, 0, "a mount's locks go with it");
-	sfs_fl_session_release(net.ses[1]);
-	sfs_fl_session_release(net.ses[2]);
+	leave(1);
+	leave(2);
 	/* down */
 	now(0, SET, lock_of(11, 1, POSIX, WRITE, 0, 9));
 	go(&c, 1, WAIT, lock_of(11, 2, POSIX, WRITE, 0, 3));
@@ -527,8 +543,8 @@ static void test_ends(void)
 	shim_join(c.task);
 	is_int(c.ret, -EIO, "a mount that is down");
 	net.down = 0;
-	sfs_fl_session_release(net.ses[0]);
-	sfs_fl_session_release(net.ses[1]);
+	leave(0);
+	leave(1);
 }
 
 static void test_limit(void)
@@ -549,8 +565,80 @@ static void test_limit(void)
 	is_int(now(1, SET, lock_of(10, 2, POSIX, WRITE, 500, 500)), 0,
 	       "of each mount");
 	net.ses[0]->holder.nr -= SFS_FL_MAX - 50;
-	sfs_fl_session_release(net.ses[0]);
-	sfs_fl_session_release(net.ses[1]);
+	leave(0);
+	leave(1);
+}
+
+/* The type of what an owner holds at a byte, as its mount has it. */
+static u8 held(u32 mount, u32 ino, u64 owner, u64 byte)
+{
+	struct sfs_flock lk = lock_of(ino, owner, POSIX, 0, byte, byte);
+
+	return sfs_flocks_held(&net.mount[mount], &lk, &lk) ? lk.type : NONE;
+}
+
+/* An answer that is late does not bring back what has been changed since. */
+static void test_late(void)
+{
+	struct call c;
+
+	now(1, SET, lock_of(10, 2, POSIX, WRITE, 0, 9));
+	go(&c, 0, WAIT, lock_of(10, 1, POSIX, WRITE, 0, 9));
+	net.deaf = true;
+	now(1, SET, lock_of(10, 2, POSIX, NONE, 0, 9));
+	net.deaf = false;
+	is_int(now(0, SET, lock_of(10, 1, POSIX, NONE, 0, 4)), 0,
+	       "unlocked by another thread");
+	ok(!c.over, "before the lock is known");
+	shim_join(c.task);
+	ok(held(0, 10, 1, 2) == NONE && held(0, 10, 1, 7) == WRITE,
+	   "what is known then is right");
+	now(0, SET, lock_of(10, 1, POSIX, NONE, 0, U64_MAX));
+	/* killed when it has the lock already: it does not keep it */
+	now(1, SET, lock_of(10, 2, POSIX, WRITE, 0, 9));
+	go(&c, 0, WAIT, lock_of(10, 1, POSIX, WRITE, 0, 9));
+	net.deaf = true;
+	now(1, SET, lock_of(10, 2, POSIX, NONE, 0, 9));
+	shim_task_kill(c.task, 1);
+	shim_join(c.task);
+	is_int(c.ret, -EINTR, "killed with a lock");
+	net.deaf = false;
+	shim_sleep_ns(3000000000ULL);
+	is_u64(net.srv.table.nr_held, 0, "which is unlocked");
+}
+
+/* What the old server did and no answer told. */
+static void test_unheard(u8 type)
+{
+	struct call c[2];
+	u8 other = type == NONE ? WRITE : READ;
+
+	now(0, SET, lock_of(10, 1, POSIX, WRITE, 0, 20));
+	net.deaf = true;
+	go(&c[0], 0, SET, lock_of(10, 1, POSIX, type, 5, 9));
+	is_int(now(1, SET, lock_of(10, 2, POSIX, other, 3, 9)), -EAGAIN,
+	       "not all of it");
+	is_int(now(1, SET, lock_of(10, 2, POSIX, other, 7, 8)), 0,
+	       "made way for others");
+	sim_host_log_forget(net.vol.host);
+	restart();
+	net.deaf = false;
+	shim_join(c[0].task);
+	is_int(c[0].ret, 0, "the answer comes from the next server");
+	is_u64(sim_host_logged(net.vol.host, SFS_LOG_ERR, "both say"), 0,
+	       "nothing is held twice");
+	ok(held(0, 10, 1, 7) == type && held(0, 10, 1, 10) == WRITE &&
+	   held(0, 10, 1, 4) == WRITE && held(1, 10, 2, 7) == other,
+	   "both have what they should");
+	is_int(now(2, SET, lock_of(10, 3, POSIX, READ, 4, 4)), -EAGAIN,
+	       "left of it");
+	is_int(now(2, SET, lock_of(10, 3, POSIX, WRITE, 7, 7)), -EAGAIN,
+	       "in it");
+	is_int(now(2, SET, lock_of(10, 3, POSIX, READ, 9, 9)), 0,
+	       "and beside it");
+	now(0, SET, lock_of(10, 1, POSIX, NONE, 0, U64_MAX));
+	now(1, SET, lock_of(10, 2, POSIX, NONE, 0, U64_MAX));
+	now(2, SET, lock_of(10, 3, POSIX, NONE, 0, U64_MAX));
 }
 
 /* One message there and one back. */
@@ -788,6 +876,9 @@ int shim_main(int argc, char **argv)
 	test_deadlock();
 	test_ends();
 	test_limit();
+	test_late();
+	test_unheard(NONE);
+	test_unheard(READ);
 	net_stop();
 	test_many(0, false, false);
 	test_many(6, false, false);
