@@ -212,7 +212,7 @@ static bool has_room(struct sfs_fl_table *t, struct sfs_fl_session *ses, u32 nr)
 	return false;
 }
 
-static void add_range(struct sfs_fl_table *t, struct sfs_fl_inode *fi,
+static void link_range(struct sfs_fl_table *t, struct sfs_fl_inode *fi,
 		      struct sfs_fl_range *r)
 {
 	r->fi = fi;
@@ -222,7 +222,7 @@ static void add_range(struct sfs_fl_table *t, struct sfs_fl_inode *fi,
 	t->nr_held++;
 }
 
-static void del_range(struct sfs_fl_table *t, struct sfs_fl_range *r)
+static void drop_range(struct sfs_fl_table *t, struct sfs_fl_range *r)
 {
 	list_del(&r->head);
 	list_del(&r->mine);
@@ -263,7 +263,7 @@ static struct sfs_fl_range *surrounding(struct sfs_fl_inode *fi,
 }
 
 /* One piece of the owner makes room for @add, or for nothing, in @req's range. */
-static void yield_to(struct sfs_fl_table *t, struct sfs_fl_range *r,
+static void make_room(struct sfs_fl_table *t, struct sfs_fl_range *r,
 		     const struct sfs_fl_req *req, struct sfs_fl_range *add)
 {
 	if (add && r->type == add->type) {
@@ -274,14 +274,14 @@ static void yield_to(struct sfs_fl_table *t, struct sfs_fl_range *r,
 			return;
 		add->start = min(add->start, r->start);
 		add->end = max(add->end, r->end);
-		del_range(t, r);
+		drop_range(t, r);
 	} else if (overlaps(r, req)) {
 		if (r->start < req->start)
 			r->end = req->start - 1;
 		else if (r->end > req->end)
 			r->start = req->end + 1;
 		else
-			del_range(t, r);
+			drop_range(t, r);
 	}
 }
 
@@ -318,17 +318,17 @@ static int set_range(struct sfs_fl_table *t, struct sfs_fl_inode *fi,
 		rest->type = middle->type;
 		rest->doubt = middle->doubt;
 		middle->end = req->start - 1;
-		add_range(t, fi, rest);
+		link_range(t, fi, rest);
 	} else {
 		list_for_each_entry_safe(r, tmp,
 					 &fi->held[sfs_fl_space(req->kind)],
 					 head) {
 			if (is_of(r, req))
-				yield_to(t, r, req, add);
+				make_room(t, r, req, add);
 		}
 	}
 	if (add)
-		add_range(t, fi, add);
+		link_range(t, fi, add);
 	return 0;
 }
 
@@ -347,7 +347,7 @@ static int set_file(struct sfs_fl_table *t, struct sfs_fl_inode *fi,
 	if (own && own->type == req->type)
 		return 0;
 	if (own) {
-		del_range(t, own);
+		drop_range(t, own);
 		*ret_effect = 1 + SFS_FLOCK_NONE;
 	}
 	if (req->type == SFS_FLOCK_NONE)
@@ -598,7 +598,7 @@ void sfs_fl_table_drop(struct sfs_fl_table *t, struct sfs_fl_session *ses)
 					     struct sfs_fl_range, mine))) {
 		fi = r->fi;
 		space = sfs_fl_space(r->kind);
-		del_range(t, r);
+		drop_range(t, r);
 		wake(t, fi, space);
 		put_inode(t, fi);
 	}
@@ -626,7 +626,7 @@ int sfs_fl_table_put(struct sfs_fl_table *t, const struct sfs_fl_req *req,
 	r = has_room(t, req->ses, 1) ? new_range(req) : NULL;
 	if (r) {
 		r->doubt = doubt;
-		add_range(t, fi, r);
+		link_range(t, fi, r);
 	}
 	put_inode(t, fi);
 	return r ? 0 : -ENOMEM;
