@@ -76,14 +76,14 @@
 	X(msg_leave, "request to leave")                                       \
 	X(op_flock, "file lock set, dropped or asked about")                   \
 	X(msg_flock, "message about file locks, without a reply")              \
-	X(flock_waits, "file lock that had to be waited for")                  \
-	X(flock_deadlocks, "file lock refused because all would wait (EDEADLK)") \
 	X(msg_ack, "version acknowledged, message without a reply")            \
 	X(msg_edit, "new version received")                                    \
 	X(server_edits, "new version of the manifest made")                    \
 	X(server_edits_sent, "new version sent to a mount")                    \
 	X(server_grants, "cluster lock granted to a mount")                    \
 	X(server_revokes, "cluster lock asked back from a mount")              \
+	X(server_flock_waits, "file lock that had to be waited for")           \
+	X(server_flock_deadlocks, "file lock refused with EDEADLK")            \
 	X(log_batches, "group of the server's transactions made durable")      \
 	X(log_transactions, "transaction of the server in such a group")       \
 	X(log_bytes, "byte of changes written to the server's log")            \

@@ -197,11 +197,11 @@ static int begin_wait(const struct sfs_fl_req *req)
 	ret = sfs_fl_table_wait(&fl->table, wait);
 	if (ret < 0) {
 		if (ret == -EDEADLK)
-			sfs_count(fl->cnt, flock_deadlocks);
+			sfs_count(fl->cnt, server_flock_deadlocks);
 		kfree(wait);
 		return ret;
 	}
-	sfs_count(fl->cnt, flock_waits);
+	sfs_count(fl->cnt, server_flock_waits);
 	req->ses->places[req->place].wait = wait;
 	kick_tick(fl);
 	return -EINPROGRESS;
@@ -405,9 +405,12 @@ static int restate_one(struct sfs_fl_session *ses,
 	decode(ses, m, &req);
 	if (!is_valid(&req))
 		return -EPROTO;
-	if (req.op == SFS_FLOCK_OP_HELD || req.op == SFS_FLOCK_OP_DOUBT)
+	if (req.op == SFS_FLOCK_OP_HELD || req.op == SFS_FLOCK_OP_DOUBT) {
+		if (req.type == SFS_FLOCK_NONE)
+			return -EPROTO;
 		return sfs_fl_table_put(&ses->fl->table, &req,
 					req.op == SFS_FLOCK_OP_DOUBT);
+	}
 	res = kzalloc(sizeof(*res), GFP_NOFS);
 	if (!res)
 		return -ENOMEM;

@@ -867,6 +867,78 @@ static void test_many(u32 lose, bool restarts, bool kills)
 	net_stop();
 }
 
+/* ---- garbage ------------------------------------------------------------------------- */
+
+static void random_flock(struct sfs_msg_flock *m)
+{
+	u64 *word = (u64 *)m;
+	u32 i;
+
+	for (i = 0; i < sizeof(*m) / sizeof(*word); i++)
+		word[i] = rng_u64(&net.rng) >> rng_below(&net.rng, 64);
+	m->ino = cpu_to_le64(rng_below(&net.rng, 3));
+	m->owner = cpu_to_le64(rng_below(&net.rng, 3));
+	m->place = cpu_to_le32(rng_below(&net.rng, 20));
+	if (rng_below(&net.rng, 8) == 0)
+		m->place = cpu_to_le32((u32)rng_u64(&net.rng));
+	m->op = (u8)rng_below(&net.rng, 9);
+	m->kind = (u8)rng_below(&net.rng, 4);
+	m->type = (u8)rng_below(&net.rng, 4);
+}
+
+static struct sfs_msg *random_msg(bool restate)
+{
+	u32 nr = restate ? rng_below(&net.rng, 5) : 1;
+	u32 head = restate ? sizeof(struct sfs_msg_flock_restate) : 0;
+	struct sfs_msg *msg = sfs_msg_alloc_wait(0, head + nr * 56);
+	struct sfs_msg_flock_restate *body;
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		random_flock((struct sfs_msg_flock *)
+			     (msg->payload + head + i * 56));
+	if (restate) {
+		body = (struct sfs_msg_flock_restate *)msg->payload;
+		body->nr = cpu_to_le32(nr + rng_below(&net.rng, 8) / 7);
+		body->first = cpu_to_le32(rng_below(&net.rng, 8) / 7);
+	}
+	if (rng_below(&net.rng, 8) == 0)
+		msg->hdr.len = cpu_to_le32(rng_below(&net.rng,
+						     sfs_msg_len(msg) + 1));
+	return msg;
+}
+
+static void test_garbage(void)
+{
+	struct sfs_msg *msg;
+	u32 round;
+	u32 i;
+
+	for (round = 0; round < 20; round++) {
+		sfs_srv_flocks_freeze(&net.srv);
+		for (i = 0; i < 60; i++) {
+			msg = random_msg(true);
+			sfs_fl_session_restate(net.ses[i % NR_MOUNTS], msg);
+			sfs_msg_free(msg);
+		}
+		sfs_srv_flocks_thaw(&net.srv);
+		for (i = 0; i < 200; i++)
+			sfs_fl_session_recv(net.ses[i % NR_MOUNTS],
+					    random_msg(false));
+		shim_sleep_ns(3000000000ULL);
+		for (i = 0; i < 20; i++) {
+			msg = random_msg(false);
+			sfs_flocks_answer(&net.mount[0], msg);
+			sfs_msg_free(msg);
+		}
+	}
+	for (i = 0; i < NR_MOUNTS; i++)
+		sfs_fl_session_release(net.ses[i]);
+	is_int(now(0, SET, lock_of(10, 1, POSIX, WRITE, 0, 9)), 0,
+	       "garbage does no harm");
+	leave(0);
+}
+
 int shim_main(int argc, char **argv)
 {
 	test_model();
@@ -879,6 +951,7 @@ int shim_main(int argc, char **argv)
 	test_late();
 	test_unheard(NONE);
 	test_unheard(READ);
+	test_garbage();
 	net_stop();
 	test_many(0, false, false);
 	test_many(6, false, false);
