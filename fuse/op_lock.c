@@ -32,7 +32,7 @@ struct sfs_locker {
 	uint64_t owner;
 };
 
-/* ---- owners and handles --------------------------------------------------- */
+/* ---- owners and handles ------------------------------------------------- */
 
 void sfs_lockers_init(struct sfs_lockers *lk)
 {
@@ -128,7 +128,7 @@ void sfs_unlock_released(struct sfs_conn *conn, uint64_t ino,
 	}
 }
 
-/* ---- requests ---------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static uint32_t type_to_wire(uint8_t type)
 {

@@ -28,7 +28,7 @@
 /* how long a process that exits waits for its unlocks */
 #define EXIT_WAIT_MS 1000
 
-/* ---- calls of the core -------------------------------------------------------- */
+/* ---- calls of the core -------------------------------------------------- */
 
 struct lock_call {
 	struct completion done;
@@ -116,7 +116,7 @@ static unsigned char type_to_vfs(u8 type)
 	}
 }
 
-/* ---- the record ------------------------------------------------------------------ */
+/* ---- the record --------------------------------------------------------- */
 
 /* Of a part of @fl's range; -EAGAIN when another one is still recorded there. */
 static int record(struct file *file, struct file_lock *fl, u64 start, u64 end,
@@ -181,7 +181,7 @@ static int update_record(struct file *file, struct file_lock *fl,
 	}
 }
 
-/* ---- operations of the VFS ----------------------------------------------------------- */
+/* ---- operations of the VFS ---------------------------------------------- */
 
 static int get_lock(struct file *file, struct file_lock *fl)
 {

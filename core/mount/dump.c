@@ -202,6 +202,11 @@ static int dump_server(struct sfs_fs *fs, struct sfs_dump *dump)
 	return sfs_srv_dump_state(fs->srv, dump);
 }
 
+static int dump_file_locks(struct sfs_fs *fs, struct sfs_dump *dump)
+{
+	return sfs_srv_flocks_dump(&fs->srv->flocks, dump);
+}
+
 /* ---- for hosts ------------------------------------------------------------------- */
 
 static const struct {
@@ -214,6 +219,7 @@ static const struct {
 	{ "cache", dump_cache },
 	{ "sessions", dump_sessions },
 	{ "server", dump_server },
+	{ "file_locks", dump_file_locks },
 };
 
 int sfs_dumps_nr(void)

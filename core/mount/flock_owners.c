@@ -23,7 +23,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-/* ---- owners ----------------------------------------------------------------- */
+/* ---- owners ------------------------------------------------------------- */
 
 static struct list_head *bucket_of(struct sfs_flocks *fl, u64 ino, u64 owner)
 {
@@ -71,7 +71,7 @@ static void free_piece(struct sfs_fl_piece *p)
 	kfree(p);
 }
 
-/* ---- what is held ------------------------------------------------------------- */
+/* ---- what is held ------------------------------------------------------- */
 
 /* An effect that is not noted would be a lock that nobody knows of. */
 static struct sfs_fl_piece *new_piece(void)
@@ -242,7 +242,7 @@ void sfs_fl_owners_free(struct sfs_flocks *fl)
 	}
 }
 
-/* ---- restating --------------------------------------------------------------------------------- */
+/* ---- restating ---------------------------------------------------------- */
 
 /* Messages as they fill. */
 struct telling {

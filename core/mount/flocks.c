@@ -33,7 +33,7 @@
 #define RESEND_MS 1000
 #define RESEND_NS (RESEND_MS * 1000000ULL)
 
-/* ---- places -------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------- */
 
 static int more_places(struct sfs_flocks *fl)
 {
@@ -101,7 +101,7 @@ static struct sfs_fl_request *find_request(struct sfs_flocks *fl, u32 place, u64
 	return req && req->nr == nr ? req : NULL;
 }
 
-/* ---- sending -------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------ */
 
 void sfs_fl_request_encode(const struct sfs_fl_request *req, u8 op, struct sfs_msg_flock *m)
 {
@@ -144,7 +144,7 @@ static void send(struct sfs_flocks *fl, struct sfs_fl_request *req)
 	fl->send(fl->arg, msg);
 }
 
-/* ---- the end of requests ------------------------------------------------------------ */
+/* ---- the end of requests ------------------------------------------------ */
 
 static void send_held_back(struct sfs_flocks *fl, struct sfs_fl_owner *own)
 {
@@ -230,7 +230,7 @@ void sfs_flocks_answer(struct sfs_flocks *fl, const struct sfs_msg *msg)
 		done(arg, err, &found);
 }
 
-/* ---- calls ------------------------------------------------------------------------------ */
+/* ---- calls -------------------------------------------------------------- */
 
 static struct sfs_fl_request *new_request(int call, const struct sfs_flock *lk,
 				   sfs_flock_done_t done, void *arg)
@@ -374,7 +374,7 @@ void sfs_flocks_abandon(struct sfs_flocks *fl, u64 ticket)
 		done(arg, -EINTR, &lk);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------ */
+/* ---- waiting ------------------------------------------------------------ */
 
 struct waiter {
 	struct completion done;
@@ -407,7 +407,7 @@ int sfs_flocks_wait(struct sfs_flocks *fl, int call, struct sfs_flock *lk)
 	return w.ret;
 }
 
-/* ---- repeating -------------------------------------------------------------------------------- */
+/* ---- repeating ---------------------------------------------------------- */
 
 /* Everything under way ends, because nothing will be answered. */
 static void fail_all(struct sfs_flocks *fl, int err)
@@ -472,7 +472,7 @@ static void resend_worker(struct work_struct *work)
 				   msecs_to_jiffies(RESEND_MS));
 }
 
-/* ---- start and stop ------------------------------------------------------------ */
+/* ---- start and stop ----------------------------------------------------- */
 
 void sfs_flocks_resume(struct sfs_flocks *fl)
 {
@@ -524,7 +524,7 @@ void sfs_flocks_exit(struct sfs_flocks *fl)
 	kvfree(fl->places);
 }
 
-/* ---- for hosts ------------------------------------------------------------------------------------ */
+/* ---- for hosts ---------------------------------------------------------- */
 
 void sfs_flock_begin(struct sfs_fs *fs, int call, const struct sfs_flock *lk,
 		     sfs_flock_done_t done, void *arg, __u64 *ret_ticket)

@@ -48,7 +48,7 @@ static struct list_head *owner_bucket(struct sfs_fl_table *t,
 	return &t->owned[(hash >> 32) % SFS_FL_OWNERS];
 }
 
-/* ---- inodes ---------------------------------------------------------------- */
+/* ---- inodes ------------------------------------------------------------- */
 
 static struct sfs_fl_inode *find_inode(struct sfs_fl_table *t, u64 ino)
 {
@@ -117,7 +117,7 @@ void sfs_fl_table_init(struct sfs_fl_table *t, struct sfs_host *host)
 		INIT_LIST_HEAD(&t->owned[i]);
 }
 
-/* ---- what is in the way ------------------------------------------------------ */
+/* ---- what is in the way ------------------------------------------------- */
 
 static bool is_of(const struct sfs_fl_range *r, const struct sfs_fl_req *req)
 {
@@ -198,7 +198,7 @@ bool sfs_fl_table_fair(struct sfs_fl_table *t, const struct sfs_fl_req *req)
 	return !fi || !overtakes(fi, req, NULL);
 }
 
-/* ---- ranges ------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------- */
 
 static bool has_room(struct sfs_fl_table *t, struct sfs_fl_session *ses, u32 nr)
 {
@@ -375,7 +375,7 @@ static int set(struct sfs_fl_table *t, struct sfs_fl_inode *fi,
 	return ret;
 }
 
-/* ---- waiting ------------------------------------------------------------------ */
+/* ---- waiting ------------------------------------------------------------ */
 
 static void unlink_wait(struct sfs_fl_table *t, struct sfs_fl_wait *wait)
 {
@@ -459,7 +459,7 @@ int sfs_fl_table_set(struct sfs_fl_table *t, const struct sfs_fl_req *req,
 	return ret;
 }
 
-/* ---- deadlocks ------------------------------------------------------------------ */
+/* ---- deadlocks ---------------------------------------------------------- */
 
 struct chain {
 	const struct sfs_fl_req *req;	/* of whom it must not lead to */
@@ -605,7 +605,7 @@ void sfs_fl_table_drop(struct sfs_fl_table *t, struct sfs_fl_session *ses)
 	SFS_ASSERT_CMP(ses->holder.nr, ==, 0);
 }
 
-/* ---- after a restart -------------------------------------------------------------- */
+/* ---- after a restart ---------------------------------------------------- */
 
 int sfs_fl_table_put(struct sfs_fl_table *t, const struct sfs_fl_req *req,
 		     bool doubt)

@@ -76,7 +76,7 @@ static bool is_valid(const struct sfs_fl_req *req)
 	       req->op >= SFS_FLOCK_OP_SET && req->op <= SFS_FLOCK_OP_DOUBT;
 }
 
-/* ---- answers ------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------ */
 
 static struct sfs_msg_flock_answer *new_answer(u32 nr_place, u64 nr,
 					       struct sfs_msg **ret_msg)
@@ -154,7 +154,7 @@ static void answer_get(const struct sfs_fl_req *req)
 	req->ses->send(req->ses->arg, msg);
 }
 
-/* ---- requests ------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static struct sfs_fl_place *get_place(struct sfs_fl_session *ses, u32 nr)
 {
@@ -265,7 +265,7 @@ static void handle(const struct sfs_fl_req *req)
 	}
 }
 
-/* ---- sessions -------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------- */
 
 static struct sfs_msg *next_msg(struct sfs_fl_session *ses)
 {
@@ -394,7 +394,7 @@ void sfs_fl_session_destroy(struct sfs_fl_session *ses)
 	kfree(ses);
 }
 
-/* ---- restart --------------------------------------------------------------------- */
+/* ---- restart ------------------------------------------------------------ */
 
 static int restate_one(struct sfs_fl_session *ses,
 		       const struct sfs_msg_flock *m)
@@ -499,7 +499,7 @@ void sfs_srv_flocks_thaw(struct sfs_srv_flocks *fl)
 	mutex_unlock(&fl->table.mutex);
 }
 
-/* ---- start and stop ---------------------------------------------------------------- */
+/* ---- start and stop ----------------------------------------------------- */
 
 static void tick_worker(struct work_struct *work)
 {
@@ -532,7 +532,7 @@ void sfs_srv_flocks_exit(struct sfs_srv_flocks *fl)
 	cancel_delayed_work_sync(&fl->tick);
 }
 
-/* ---- seeing ------------------------------------------------------------------------- */
+/* ---- seeing ------------------------------------------------------------- */
 
 static const char *const kind_names[] = { "posix", "ofd", "flock" };
 static const char *const type_names[] = { "none", "read", "write" };

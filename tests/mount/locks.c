@@ -146,7 +146,7 @@ static int other_tries(int nr, int type, off_t start, off_t len)
 #define IS_TAKEN(nr, type, start, len) \
 	CHECK(other_tries(nr, type, start, len) == EAGAIN)
 
-/* ---- exclusion ------------------------------------------------------------ */
+/* ---- exclusion ---------------------------------------------------------- */
 
 #define NR_TURNS 40
 
@@ -206,7 +206,7 @@ static void test_flock(void)
 	exclusion();
 }
 
-/* ---- waiting ---------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 static void waiter(int nr)
 {
@@ -330,7 +330,7 @@ static void test_kill(void)
 	}
 }
 
-/* ---- ranges ------------------------------------------------------------------ */
+/* ---- ranges ------------------------------------------------------------- */
 
 /* Byte by byte: r and w for what is locked so, another process finds out. */
 static void is_map(int nr, const char *map)
@@ -402,7 +402,7 @@ static void test_getlk(void)
 	}
 }
 
-/* ---- deadlocks ------------------------------------------------------------------ */
+/* ---- deadlocks ---------------------------------------------------------- */
 
 static void crosser(int nr)
 {
@@ -431,7 +431,7 @@ static void test_deadlock(void)
 	CHECK(shared->counter == 1);
 }
 
-/* ---- who owns what ------------------------------------------------------------------ */
+/* ---- who owns what ------------------------------------------------------ */
 
 static void test_ofd_owner(void)
 {
@@ -536,7 +536,7 @@ static void test_refused(void)
 		FAILS(fcntl(fd, F_SETLEASE, F_RDLCK), EINVAL);
 }
 
-/* ---- everything at once ----------------------------------------------------------------- */
+/* ---- everything at once ------------------------------------------------- */
 
 static void certainly(int me, int start, int end, int type)
 {

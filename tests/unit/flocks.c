@@ -61,7 +61,7 @@ struct end {
 static struct end to_server[NR_MOUNTS];
 static struct end to_mount[NR_MOUNTS];
 
-/* ---- wires --------------------------------------------------------------- */
+/* ---- wires -------------------------------------------------------------- */
 
 static void post(const struct end *end, const struct sfs_msg *msg)
 {
@@ -137,7 +137,7 @@ static void carrier(void *arg)
 	}
 }
 
-/* ---- servers ---------------------------------------------------------------- */
+/* ---- servers ------------------------------------------------------------ */
 
 static void start_server(void)
 {
@@ -258,7 +258,7 @@ static void net_stop(void)
 	vol_destroy(&net.vol);
 }
 
-/* ---- alone: the model ---------------------------------------------------------- */
+/* ---- alone: the model --------------------------------------------------- */
 
 static struct sfs_flock lock_of(u32 ino, u64 owner, u8 kind, u8 type,
 				u64 start, u64 end)
@@ -393,7 +393,7 @@ static void test_model(void)
 	unit_free(m);
 }
 
-/* ---- one after the other ---------------------------------------------------------- */
+/* ---- one after the other ------------------------------------------------ */
 
 struct call {
 	struct sfs_flock lk;
@@ -654,7 +654,7 @@ static void test_messages(void)
 	is_u64(net.sent - before, 4, "nothing to unlock, nothing to say");
 }
 
-/* ---- many at once ------------------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------- */
 
 /* What is held for certain: from after a call that got it to before one that may change it. */
 static u8 certain[NR_INOS][2][NR_ACTORS][NR_BYTES];
@@ -867,7 +867,7 @@ static void test_many(u32 lose, bool restarts, bool kills)
 	net_stop();
 }
 
-/* ---- garbage ------------------------------------------------------------------------- */
+/* ---- garbage ------------------------------------------------------------ */
 
 static void random_flock(struct sfs_msg_flock *m)
 {
