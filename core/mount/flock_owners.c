@@ -248,6 +248,8 @@ void sfs_fl_owners_free(struct sfs_flocks *fl)
 struct telling {
 	struct list_head *msgs;
 	struct sfs_msg *msg;
+	u64 restate_nr;
+	u32 nr_msgs;
 	u32 nr;				/* in the last one */
 };
 
@@ -264,7 +266,8 @@ static int tell(struct telling *t, const struct sfs_msg_flock *m)
 		if (!msg)
 			return -ENOMEM;
 		body = (struct sfs_msg_flock_restate *)msg->payload;
-		body->first = cpu_to_le32(!t->msg);
+		body->nr = cpu_to_le64(t->restate_nr);
+		body->part = cpu_to_le32(t->nr_msgs++);
 		list_add_tail(&msg->head, t->msgs);
 		t->msg = msg;
 		t->nr = 0;
@@ -272,7 +275,7 @@ static int tell(struct telling *t, const struct sfs_msg_flock *m)
 	body = (struct sfs_msg_flock_restate *)t->msg->payload;
 	if (m)
 		body->ent[t->nr++] = *m;
-	body->nr = cpu_to_le32(t->nr);
+	body->nr_ents = cpu_to_le32(t->nr);
 	t->msg->hdr.len = cpu_to_le32(sizeof(*body) +
 				      t->nr * sizeof(body->ent[0]));
 	return 0;
@@ -400,6 +403,7 @@ int sfs_flocks_restate(struct sfs_flocks *fl, struct list_head *ret_msgs)
 	INIT_LIST_HEAD(ret_msgs);
 	mutex_lock(&fl->mutex);
 	fl->paused = true;
+	t.restate_nr = ++fl->restate_nr;
 	ret = tell_all(fl, &t);
 	mutex_unlock(&fl->mutex);
 	while (ret < 0 && (msg = list_first_entry_or_null(ret_msgs,

@@ -32,6 +32,8 @@
 
 #define RESEND_MS 1000
 #define RESEND_NS (RESEND_MS * 1000000ULL)
+/* at a time, so that many that wait do not fill the connection */
+#define RESEND_MAX 256
 
 /* ---- places ------------------------------------------------------------- */
 
@@ -444,16 +446,22 @@ static bool resend_due(struct sfs_flocks *fl)
 	u64 now = sfs_port_boot_ns(fl->host);
 	struct sfs_fl_request *req;
 	bool any = false;
+	u32 nr_sent = 0;
 	u32 i;
 
 	mutex_lock(&fl->mutex);
-	for (i = 0; i < fl->nr_places && fl->nr_free < fl->nr_places; i++) {
-		req = fl->places[i].req;
+	for (i = 0; i < fl->nr_places && nr_sent < RESEND_MAX; i++) {
+		/* not always the same ones first */
+		if (++fl->resend_at >= fl->nr_places)
+			fl->resend_at = 0;
+		req = fl->places[fl->resend_at].req;
 		if (!req)
 			continue;
 		any = true;
-		if (!req->sent || now - req->sent_ns >= RESEND_NS)
-			send(fl, req);
+		if (req->sent && now - req->sent_ns < RESEND_NS)
+			continue;
+		send(fl, req);
+		nr_sent++;
 	}
 	mutex_unlock(&fl->mutex);
 	return any;
@@ -483,7 +491,8 @@ void sfs_flocks_resume(struct sfs_flocks *fl)
 	fl->paused = false;
 	for (i = 0; i < fl->nr_places; i++) {
 		req = fl->places[i].req;
-		if (req)
+		/* the others have been restated, or will be repeated */
+		if (req && (!req->sent || req->op == SFS_FLOCK_OP_GET))
 			send(fl, req);
 	}
 	mutex_unlock(&fl->mutex);

@@ -70,7 +70,9 @@ struct sfs_flocks {
 	u32 nr_free;			/* L */
 	u32 free_head;			/* L: index + 1 */
 	u64 next_nr;			/* L */
+	u32 resend_at;			/* L: place */
 	bool paused;			/* L: between restate and resume */
+	u64 restate_nr;			/* L: how often that was begun */
 	struct delayed_work resend;
 };
 

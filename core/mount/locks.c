@@ -25,6 +25,9 @@
  *  - there is one request in flight per lock; a grant for another is dropped,
  *    and so is one with an epoch that was given up already
  *
+ * In use.  What this mount has open of a group is told to the server when the
+ * lock is given up: nobody who could delete it has the lock before that.
+ *
  * Messages may be lost or come twice.  A request is repeated until it is
  * answered; a revoke of what is not here is answered with a release, unless one
  * is still to come with a publish.
@@ -58,6 +61,14 @@
 #define RESEND_MS 1000
 #define MAX_SWEEPS 8
 
+#define GROUP_INOS (1U << SFS_LOCK_GROUP_SHIFT)
+
+/* How often each inode of a group is open here. */
+struct opens {
+	u32 nr;				/* of all */
+	u32 count[GROUP_INOS];
+};
+
 struct lock_shard {
 	spinlock_t lock;
 	wait_queue_head_t wait;
@@ -86,6 +97,8 @@ struct sfs_lock {
 	u64 tenure;			/* since it is here for writing */
 	u64 dirty_txn;			/* the last one with changes under it */
 	u64 late_seq;			/* counts late users */
+	struct opens *opens;		/* NULL: none */
+	u64 *others;			/* bits: open elsewhere; NULL: none */
 	struct list_head users;
 	struct list_head waiters;
 	u32 nr_users[SFS_LOCK_WRITE + 1]; /* by mode, late ones apart */
@@ -187,6 +200,34 @@ static void send_release(struct sfs_fs *fs,
 	memcpy(msg->payload, body, sizeof(*body));
 	sfs_client_send(&fs->net, msg);
 	sfs_count(fs->cnt, lock_releases);
+}
+
+static void send_in_use(struct sfs_fs *fs, u64 id,
+			const struct sfs_msg_in_use *in_use)
+{
+	struct sfs_msg_lock_in_use *body;
+	struct sfs_msg *msg;
+
+	if (READ_ONCE(fs->err))
+		return;
+	msg = sfs_msg_alloc_wait(SFS_MSG_LOCK_IN_USE, sizeof(*body));
+	body = (struct sfs_msg_lock_in_use *)msg->payload;
+	body->id = cpu_to_le64(id);
+	body->in_use = *in_use;
+	sfs_client_send(&fs->net, msg);
+}
+
+static void send_watch(struct sfs_fs *fs, u64 ino)
+{
+	struct sfs_msg_lock_watch *body;
+	struct sfs_msg *msg;
+
+	if (READ_ONCE(fs->err))
+		return;
+	msg = sfs_msg_alloc_wait(SFS_MSG_LOCK_WATCH, sizeof(*body));
+	body = (struct sfs_msg_lock_watch *)msg->payload;
+	body->ino = cpu_to_le64(ino);
+	sfs_client_send(&fs->net, msg);
 }
 
 static void send_request(struct sfs_fs *fs, const struct ask *ask)
@@ -516,6 +557,127 @@ static void not_unapplied(struct sfs_lock *lk)
 	atomic_dec(&lk->fs->locks->nr_unapplied);
 }
 
+/* ---- in use ------------------------------------------------------------------------- */
+
+static u32 ino_index(u64 ino)
+{
+	return ino & (GROUP_INOS - 1);
+}
+
+static void fill_in_use(const struct sfs_lock *lk, struct sfs_msg_in_use *in_use)
+{
+	u64 bits;
+	u32 i;
+	u32 b;
+
+	memset(in_use, 0, sizeof(*in_use));
+	for (i = 0; lk->opens && i < GROUP_INOS / 64; i++) {
+		bits = 0;
+		for (b = 0; b < 64; b++)
+			bits |= (u64)!!lk->opens->count[64 * i + b] << b;
+		in_use->bits[i] = cpu_to_le64(bits);
+	}
+}
+
+int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
+{
+	struct sfs_lock *lk = sfs_locks_use(set, ino)->lock;
+	struct opens *new = NULL;
+	bool has;
+
+	spin_lock(&lk->shard->lock);
+	has = lk->opens;
+	spin_unlock(&lk->shard->lock);
+	if (!has)
+		new = kvzalloc(sizeof(*new), GFP_NOFS);
+	spin_lock(&lk->shard->lock);
+	if (!lk->opens) {
+		lk->opens = new;
+		new = NULL;
+	}
+	has = lk->opens;
+	if (has) {
+		lk->opens->nr++;
+		lk->opens->count[ino_index(ino)]++;
+	}
+	spin_unlock(&lk->shard->lock);
+	kvfree(new);
+	return has ? 0 : -ENOMEM;
+}
+
+/* Whoever waits for that is told, unless the lock is here: then on release. */
+void sfs_locks_closed(struct sfs_fs *fs, u64 ino)
+{
+	u64 id = sfs_lock_of_ino(ino);
+	struct lock_shard *shard = shard_of(fs, id);
+	struct sfs_msg_in_use in_use;
+	struct opens *old = NULL;
+	struct sfs_lock *lk;
+	bool tell;
+
+	spin_lock(&shard->lock);
+	lk = find(shard, id);	/* what is open keeps it in the table */
+	SFS_ASSERT(lk && lk->opens && lk->opens->count[ino_index(ino)]);
+	lk->opens->nr--;
+	tell = !--lk->opens->count[ino_index(ino)] &&
+	       lk->mode == SFS_LOCK_NONE;
+	if (tell)
+		fill_in_use(lk, &in_use);
+	if (!lk->opens->nr) {
+		old = lk->opens;
+		lk->opens = NULL;
+		queue(lk, 0);		/* perhaps it can go */
+	}
+	spin_unlock(&shard->lock);
+	kvfree(old);
+	if (tell)
+		send_in_use(fs, id, &in_use);
+}
+
+bool sfs_locks_open_elsewhere(struct sfs_fs *fs, const struct sfs_lockset *set,
+			      u64 ino)
+{
+	const struct sfs_lock_use *use = sfs_locks_use(set, ino);
+	struct sfs_lock *lk = use->lock;
+	u32 i = ino_index(ino);
+	bool open;
+
+	SFS_ASSERT_CMP(use->mode, ==, SFS_LOCK_WRITE);
+	spin_lock(&lk->shard->lock);
+	open = lk->others && (lk->others[i / 64] >> (i % 64) & 1);
+	spin_unlock(&lk->shard->lock);
+	if (open)
+		send_watch(fs, ino);
+	return open;
+}
+
+/* What others say they have; @bits is owned, and taken or freed. */
+static void learn_others(struct sfs_lock *lk, u64 *bits)
+{
+	u64 *old = lk->others;
+
+	lk->others = bits;
+	kfree(old);
+}
+
+static u64 *decode_others(const struct sfs_msg_in_use *in_use)
+{
+	u64 *bits = NULL;
+	u64 some = 0;
+	u32 i;
+
+	for (i = 0; i < GROUP_INOS / 64; i++)
+		some |= le64_to_cpu(in_use->bits[i]);
+	if (!some)
+		return NULL;
+	while (!(bits = kmalloc_array(GROUP_INOS / 64, sizeof(*bits),
+				      GFP_NOFS)))
+		msleep(1);
+	for (i = 0; i < GROUP_INOS / 64; i++)
+		bits[i] = le64_to_cpu(in_use->bits[i]);
+	return bits;
+}
+
 /* ---- giving up ------------------------------------------------------------------------ */
 
 static bool is_group(const struct sfs_lock *lk)
@@ -592,6 +754,8 @@ static void release(struct sfs_lock *lk, u8 keep)
 	rel->body.id = cpu_to_le64(lk->id);
 	rel->body.epoch = cpu_to_le64(lk->epoch);
 	rel->body.keep = keep;
+	if (keep == SFS_LOCK_NONE)
+		fill_in_use(lk, &rel->body.in_use);
 	/* known as pending before anybody can ask for it */
 	waits = release_waits(fs, rel);
 	lk->mode = keep;	/* and dirty_txn stays: reading is given up after it */
@@ -618,12 +782,19 @@ static void release(struct sfs_lock *lk, u8 keep)
 static bool forget(struct sfs_lock *lk)
 {
 	if (lk->mode != SFS_LOCK_NONE || !is_idle(lk) || lk->req_nr ||
-	    lk->queued || lk->fs->locks->stopping)
+	    lk->opens || lk->queued || lk->fs->locks->stopping)
 		return false;
 	list_del(&lk->hash);
 	list_del_init(&lk->idle);
 	lk->shard->nr--;
 	return true;
+}
+
+static void destroy(struct sfs_lock *lk)
+{
+	kvfree(lk->opens);
+	kfree(lk->others);
+	kfree(lk);
 }
 
 static void lock_work(struct work_struct *work)
@@ -660,7 +831,7 @@ static void lock_work(struct work_struct *work)
 out:
 	spin_unlock(&shard->lock);
 	if (gone)
-		kfree(lk);
+		destroy(lk);
 }
 
 static void give_up(struct sfs_fs *fs, u64 id, u8 keep)
@@ -785,20 +956,25 @@ static void on_grant(struct sfs_fs *fs, const struct sfs_msg *msg)
 	struct lock_shard *shard = shard_of(fs, id);
 	struct ask ask = {};
 	struct sfs_lock *lk;
+	u64 *others;
 
 	if (sfs_msg_len(msg) < sizeof(*body) || body->mode < SFS_LOCK_READ ||
 	    body->mode > SFS_LOCK_WRITE)
 		return;
 	sfs_count(fs->cnt, lock_grants);
+	others = decode_others(&body->others);
 	spin_lock(&shard->lock);
 	lk = find(shard, id);
 	if (lk && lk->req_nr && lk->req_nr == le64_to_cpu(body->nr) &&
 	    epoch > lk->dead_epoch && epoch > lk->epoch) {
 		granted(lk, body->mode, epoch, le64_to_cpu(body->need_version),
 			le64_to_cpu(body->stamp));
+		learn_others(lk, others);
+		others = NULL;
 		serve(lk, &ask);
 	}
 	spin_unlock(&shard->lock);
+	kfree(others);
 	send_request(fs, &ask);
 }
 
@@ -851,12 +1027,57 @@ static void on_revoke(struct sfs_fs *fs, const struct sfs_msg *msg)
 		send_release(fs, &rel);
 }
 
+/* Somebody watches an inode of the group.  With the lock here: on release. */
+static void on_ask(struct sfs_fs *fs, const struct sfs_msg *msg)
+{
+	const struct sfs_msg_lock_ask *body =
+		(const struct sfs_msg_lock_ask *)msg->payload;
+	struct sfs_msg_in_use in_use = {};
+	struct lock_shard *shard;
+	struct sfs_lock *lk;
+	bool answer = true;
+	u64 id;
+
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return;
+	id = le64_to_cpu(body->id);
+	shard = shard_of(fs, id);
+	spin_lock(&shard->lock);
+	lk = find(shard, id);
+	if (lk) {
+		answer = lk->mode == SFS_LOCK_NONE;
+		fill_in_use(lk, &in_use);
+	}
+	spin_unlock(&shard->lock);
+	if (answer)
+		send_in_use(fs, id, &in_use);
+}
+
+static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
+{
+	const struct sfs_msg_lock_unused *body =
+		(const struct sfs_msg_lock_unused *)msg->payload;
+
+	if (sfs_msg_len(msg) >= sizeof(*body) && fs->unused)
+		fs->unused(fs, le64_to_cpu(body->ino));
+}
+
 void sfs_locks_message(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_LOCK_GRANT)
+	switch (le16_to_cpu(msg->hdr.type)) {
+	case SFS_MSG_LOCK_GRANT:
 		on_grant(fs, msg);
-	else
+		break;
+	case SFS_MSG_LOCK_REVOKE:
 		on_revoke(fs, msg);
+		break;
+	case SFS_MSG_LOCK_ASK:
+		on_ask(fs, msg);
+		break;
+	case SFS_MSG_LOCK_UNUSED:
+		on_unused(fs, msg);
+		break;
+	}
 }
 
 static struct sfs_lock *next_applied(struct lock_shard *shard, u64 version)
@@ -972,7 +1193,7 @@ static void shard_free(struct lock_shard *shard)
 		list_for_each_entry_safe(lk, tmp, &shard->hash[b], hash) {
 			cancel_delayed_work_sync(&lk->work);
 			SFS_ASSERT(is_idle(lk));
-			kfree(lk);
+			destroy(lk);
 		}
 	}
 }

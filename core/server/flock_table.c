@@ -623,7 +623,8 @@ int sfs_fl_table_put(struct sfs_fl_table *t, const struct sfs_fl_req *req,
 			req->ses->rid, other->ses->rid, req->ino,
 			max(req->start, other->start),
 			min(req->end, other->end));
-	r = has_room(t, req->ses, 1) ? new_range(req) : NULL;
+	/* requests under way may have cut it into more pieces than it was */
+	r = req->ses->holder.nr < 4 * SFS_FL_MAX ? new_range(req) : NULL;
 	if (r) {
 		r->doubt = doubt;
 		link_range(t, fi, r);

@@ -419,6 +419,23 @@ static int restate_one(struct sfs_fl_session *ses,
 	return 0;
 }
 
+/* 1: this part is new; 0: it has been here; the mutex is held. */
+static int next_part(struct sfs_fl_session *ses, u64 nr, u32 part)
+{
+	/* whoever is late has lost what it held */
+	if (!ses->fl->frozen)
+		return -ESTALE;
+	if (nr > ses->restate_nr && part == 0) {
+		release(ses);
+		ses->restate_nr = nr;
+		ses->next_part = 0;
+	}
+	if (nr > ses->restate_nr || (nr == ses->restate_nr &&
+				     part > ses->next_part))
+		return -EPROTO;
+	return nr == ses->restate_nr && part == ses->next_part;
+}
+
 int sfs_fl_session_restate(struct sfs_fl_session *ses,
 			   const struct sfs_msg *msg)
 {
@@ -430,16 +447,17 @@ int sfs_fl_session_restate(struct sfs_fl_session *ses,
 
 	if (sfs_msg_len(msg) < sizeof(*body))
 		return -EPROTO;
-	nr = le32_to_cpu(body->nr);
+	nr = le32_to_cpu(body->nr_ents);
 	if (nr > (sfs_msg_len(msg) - sizeof(*body)) / sizeof(body->ent[0]))
 		return -EPROTO;
 	mutex_lock(&ses->fl->table.mutex);
-	/* whoever is late has lost what it held */
-	ret = ses->fl->frozen ? 0 : -ESTALE;
-	if (ret == 0 && body->first)
-		release(ses);
-	for (i = 0; i < nr && ret == 0; i++)
-		ret = restate_one(ses, &body->ent[i]);
+	ret = next_part(ses, le64_to_cpu(body->nr), le32_to_cpu(body->part));
+	if (ret > 0) {
+		ses->next_part++;
+		ret = 0;
+		for (i = 0; i < nr && ret == 0; i++)
+			ret = restate_one(ses, &body->ent[i]);
+	}
 	mutex_unlock(&ses->fl->table.mutex);
 	return ret;
 }
@@ -514,15 +532,21 @@ static void tick_worker(struct work_struct *work)
 }
 
 void sfs_srv_flocks_init(struct sfs_srv_flocks *fl, struct sfs_host *host,
-			 struct sfs_counters *cnt, struct workqueue_struct *wq)
+			 struct sfs_counters *cnt)
 {
 	sfs_fl_table_init(&fl->table, host);
 	fl->table.granted = granted;
 	fl->cnt = cnt;
-	fl->wq = wq;
+	fl->wq = NULL;
 	INIT_LIST_HEAD(&fl->sessions);
 	fl->frozen = false;
 	INIT_DELAYED_WORK(&fl->tick, tick_worker);
+}
+
+void sfs_srv_flocks_start(struct sfs_srv_flocks *fl,
+			  struct workqueue_struct *wq)
+{
+	fl->wq = wq;
 }
 
 void sfs_srv_flocks_exit(struct sfs_srv_flocks *fl)

@@ -160,6 +160,8 @@ struct sfs_fl_session {
 	struct sfs_fl_holder holder;
 	struct sfs_fl_place *places;	/* L(table->mutex) */
 	u32 nr_places;			/* L(table->mutex) */
+	u64 restate_nr;			/* L(table->mutex): the restating */
+	u32 next_part;			/* L(table->mutex): of it */
 	struct list_head restated;	/* L(table->mutex): requests */
 	spinlock_t lock;
 	struct list_head queue;		/* L(lock) */
@@ -177,8 +179,11 @@ struct sfs_srv_flocks {
 };
 
 void sfs_srv_flocks_init(struct sfs_srv_flocks *fl, struct sfs_host *host,
-			 struct sfs_counters *cnt, struct workqueue_struct *wq);
-/* All sessions have been destroyed. */
+			 struct sfs_counters *cnt);
+/* Before the first session; @wq lives until exit. */
+void sfs_srv_flocks_start(struct sfs_srv_flocks *fl,
+			  struct workqueue_struct *wq);
+/* All sessions have been destroyed.  Also of one that was not started. */
 void sfs_srv_flocks_exit(struct sfs_srv_flocks *fl);
 /*
  * A server that starts with mounts that have locks freezes before it hears any

@@ -273,7 +273,7 @@ static void blocks_load(struct fake_vol *vol)
 	}
 }
 
-int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
+int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs)
 {
 	struct fake_vol *vol = (void *)host;
@@ -352,6 +352,16 @@ int sfs_publish(struct sfs_fs *fs)
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 {
 	fs->opts = *opts;
+}
+
+void sfs_mount_kill(struct sfs_fs *fs)
+{
+	fake_crash(fs->fake->vol);
+}
+
+void sfs_mount_drop(struct sfs_fs *fs)
+{
+	sfs_mount_leave(fs);
 }
 
 int sfs_mount_leave(struct sfs_fs *fs)

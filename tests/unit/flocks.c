@@ -143,7 +143,8 @@ static void start_server(void)
 {
 	u32 i;
 
-	sfs_srv_flocks_init(&net.srv, net.vol.host, net.cnt, net.wq);
+	sfs_srv_flocks_init(&net.srv, net.vol.host, net.cnt);
+	sfs_srv_flocks_start(&net.srv, net.wq);
 	for (i = 0; i < NR_MOUNTS; i++) {
 		to_mount[i] = (struct end){ i, false, net.term };
 		to_server[i] = (struct end){ i, true, net.term };
@@ -174,7 +175,11 @@ static void restate(u32 i, u32 of)
 		bail_out("restate");
 	while ((msg = list_first_entry_or_null(&msgs, struct sfs_msg, head))) {
 		list_del(&msg->head);
-		if (nr++ < of && sfs_fl_session_restate(net.ses[i], msg) < 0)
+		if (nr < of && sfs_fl_session_restate(net.ses[i], msg) < 0)
+			bail_out("restate is refused");
+		/* the answer was lost */
+		if (nr++ < of && rng_below(&net.rng, 2) &&
+		    sfs_fl_session_restate(net.ses[i], msg) < 0)
 			bail_out("restate is refused");
 		sfs_msg_free(msg);
 	}
@@ -899,8 +904,9 @@ static struct sfs_msg *random_msg(bool restate)
 			     (msg->payload + head + i * 56));
 	if (restate) {
 		body = (struct sfs_msg_flock_restate *)msg->payload;
-		body->nr = cpu_to_le32(nr + rng_below(&net.rng, 8) / 7);
-		body->first = cpu_to_le32(rng_below(&net.rng, 8) / 7);
+		body->nr = cpu_to_le64(rng_below(&net.rng, 20));
+		body->part = cpu_to_le32(rng_below(&net.rng, 3));
+		body->nr_ents = cpu_to_le32(nr + rng_below(&net.rng, 8) / 7);
 	}
 	if (rng_below(&net.rng, 8) == 0)
 		msg->hdr.len = cpu_to_le32(rng_below(&net.rng,

@@ -21,6 +21,7 @@ static const struct sfs_cred root = { .caps = ~0u };
 
 static struct sim_disk *disk[2];
 static struct sfs_host *host;
+static struct sfs_hub *hub;
 static struct sfs_server *srv;
 static struct sfs_fs *mnt[NR_MOUNTS];
 
@@ -35,10 +36,11 @@ static void begin(u32 nr)
 	disk[1] = sim_disk_from(sim_image_create(DEV_BYTES), NULL);
 	host = sim_host_create(disk[0], disk[1], shim_rand());
 	sfs_mount_opts_default(&opts);
-	if (sfs_format(host, &fmt, &id) < 0 || sfs_server_start(host, &srv) < 0)
+	if (sfs_format(host, &fmt, &id) < 0 || sfs_hub_create(host, &hub) < 0 ||
+	    sfs_server_start(host, hub, &srv) < 0)
 		bail_out("no server");
 	for (i = 0; i < nr; i++) {
-		if (sfs_mount(host, srv, &opts, &mnt[i]) < 0)
+		if (sfs_mount(host, hub, &opts, &mnt[i]) < 0)
 			bail_out("no mount");
 	}
 }
@@ -62,6 +64,7 @@ static void end(u32 nr)
 	for (i = 0; i < nr; i++)
 		is_int(sfs_unmount(mnt[i]), 0, "unmount");
 	sfs_server_stop(srv);
+	sfs_hub_destroy(hub);
 	is_int(sfs_check(host, &ops, &res), 0, "check runs");
 	is_int(res.errors, 0, "and finds nothing");
 	sim_host_destroy(host);
