@@ -93,6 +93,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
 	sfs_flocks_init(&fs->flocks, host, fs->rid);
+	mutex_init(&fs->unused_mutex);
 	INIT_LIST_HEAD(&fs->edits);
 	INIT_WORK(&fs->edit_work, sfs_session_edit_worker);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
@@ -241,6 +242,14 @@ err_disconnect:
 err_free:
 	fs_free(fs);
 	return ret;
+}
+
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino))
+{
+	mutex_lock(&fs->unused_mutex);
+	fs->unused = fn;
+	mutex_unlock(&fs->unused_mutex);
 }
 
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)

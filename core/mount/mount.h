@@ -14,6 +14,13 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 int sfs_mount_leave(struct sfs_fs *fs);
 
 /*
+ * Who is told that inode @ino may be deleted now (0: to look for all such).
+ * @fn may not wait; NULL: nobody, also none that runs when this returns.
+ */
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino));
+
+/*
  * The same without publishing or telling anybody, as if the mount had died:
  * what it had not published is lost, the server takes back what it owned.
  */
