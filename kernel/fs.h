@@ -111,6 +111,7 @@ struct sfs_ki {
 	 */
 	unsigned long gen;
 	struct mutex lock;		/* who refreshes */
+	struct mutex flock_mutex;	/* who records file locks, lock.c */
 	struct sfs_time crtime;		/* I */
 
 	/* aops.c: ends of writeback that wait for their worker */
@@ -246,6 +247,11 @@ int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
 /* Of regular files and directories; all others ENOTTY. */
 long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg);
 ssize_t sfs_listxattr_vfs(struct dentry *dentry, char *buf, size_t size);
+
+/* ---- lock.c -------------------------------------------------------------------- */
+
+int sfs_lock_vfs(struct file *file, int cmd, struct file_lock *fl);
+int sfs_flock_vfs(struct file *file, int cmd, struct file_lock *fl);
 
 /* ---- options.c ---------------------------------------------------------------- */
 

@@ -42,6 +42,7 @@ static void ki_init_once(void *obj)
 
 	inode_init_once(&ki->vfs);
 	mutex_init(&ki->lock);
+	mutex_init(&ki->flock_mutex);
 }
 
 int sfs_inode_cache_init(void)

@@ -11,6 +11,7 @@
 #include "base/identity.h"
 #include "engine/engine.h"
 #include "net/net.h"
+#include "mount/flocks.h"
 #include "mount/txn.h"
 
 struct sfs_inodes;
@@ -104,6 +105,8 @@ struct sfs_fs {
 	u32 nr_edits;			/* L(txn_lock) */
 	struct work_struct edit_work;
 	bool joined;			/* L(txn_lock): the server knows this mount */
+
+	struct sfs_flocks flocks;	/* locks of flock() and fcntl() */
 
 	/* owned space */
 	spinlock_t space_lock;

@@ -87,6 +87,8 @@ static struct sfs_msg *greet(struct sfs_link *link, struct sfs_msg *msg)
 		break;
 	case SFS_MSG_RESTATE:
 		return sfs_srv_restate(srv, msg);
+	case SFS_MSG_FLOCK_RESTATE:
+		return sfs_srv_restate_flocks(srv, msg);
 	case SFS_MSG_GREETED:
 		return sfs_srv_greeted(srv, msg);
 	default:
