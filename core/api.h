@@ -291,6 +291,15 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 /* Excl(dir), Excl(ino). */
 int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u64 ino);
+/*
+ * sfs_unlink() by a host that has opened @ino @opens times and promises that
+ * until it has closed them all it makes no use of the inode: if nobody else has
+ * it open, it may be gone with its last name.  *@ret_attr is the inode after
+ * it, with nlink 0 when this was the last; may be NULL.
+ */
+int sfs_unlink_unused(struct sfs_fs *fs, const struct sfs_cred *cred,
+		      __u64 dir, const char *name, __u32 len, __u64 ino,
+		      __u32 opens, struct sfs_attr *ret_attr);
 int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino);
 

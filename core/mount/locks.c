@@ -108,7 +108,6 @@ struct sfs_lock {
 	u8 revoking;			/* it shall come down to keep */
 	u8 keep;
 	u8 closing;			/* no new users above keep */
-	u8 queued;			/* the work */
 	struct delayed_work work;
 };
 
@@ -174,7 +173,6 @@ static void queue(struct sfs_lock *lk, unsigned long delay)
 	lockdep_assert_held(&lk->shard->lock);
 	if (locks->stopping)
 		return;
-	lk->queued = 1;
 	mod_delayed_work(locks->wq, &lk->work, delay);
 }
 
@@ -782,7 +780,7 @@ static void release(struct sfs_lock *lk, u8 keep)
 static bool forget(struct sfs_lock *lk)
 {
 	if (lk->mode != SFS_LOCK_NONE || !is_idle(lk) || lk->req_nr ||
-	    lk->opens || lk->queued || lk->fs->locks->stopping)
+	    lk->opens || lk->fs->locks->stopping)
 		return false;
 	list_del(&lk->hash);
 	list_del_init(&lk->idle);
@@ -807,7 +805,6 @@ static void lock_work(struct work_struct *work)
 	u8 keep;
 
 	spin_lock(&shard->lock);
-	lk->queued = 0;
 	keep = lk->keep;
 	if (lk->mode <= keep)
 		lk->revoking = 0;
@@ -830,8 +827,11 @@ static void lock_work(struct work_struct *work)
 	return;
 out:
 	spin_unlock(&shard->lock);
-	if (gone)
-		destroy(lk);
+	if (!gone)
+		return;
+	/* it may have been queued again since this began; nobody finds it now */
+	cancel_delayed_work(&lk->work);
+	destroy(lk);
 }
 
 static void give_up(struct sfs_fs *fs, u64 id, u8 keep)
@@ -1058,8 +1058,12 @@ static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 	const struct sfs_msg_lock_unused *body =
 		(const struct sfs_msg_lock_unused *)msg->payload;
 
-	if (sfs_msg_len(msg) >= sizeof(*body) && fs->unused)
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return;
+	mutex_lock(&fs->unused_mutex);
+	if (fs->unused)
 		fs->unused(fs, le64_to_cpu(body->ino));
+	mutex_unlock(&fs->unused_mutex);
 }
 
 void sfs_locks_message(struct sfs_fs *fs, const struct sfs_msg *msg)

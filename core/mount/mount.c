@@ -94,6 +94,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->view_mutex);
 	INIT_LIST_HEAD(&fs->edits);
 	INIT_WORK(&fs->edit_work, sfs_session_edit_worker);
+	mutex_init(&fs->unused_mutex);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
 	INIT_DELAYED_WORK(&fs->timer_work, sfs_publish_timer);
@@ -224,6 +225,14 @@ err_disconnect:
 err_free:
 	fs_free(fs);
 	return ret;
+}
+
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino))
+{
+	mutex_lock(&fs->unused_mutex);
+	fs->unused = fn;
+	mutex_unlock(&fs->unused_mutex);
 }
 
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)

@@ -68,8 +68,8 @@ struct sfs_fs {
 	struct sfs_client net;		/* slots towards the server */
 	struct sfs_engine eng;
 	struct sfs_locks *locks;	/* I: once started */
-	/* I: may be NULL; @ino may be deleted now, 0: look for all such */
-	void (*unused)(struct sfs_fs *fs, u64 ino);
+	struct mutex unused_mutex;
+	void (*unused)(struct sfs_fs *fs, u64 ino); /* L(unused_mutex): or NULL */
 
 	/* transactions */
 	spinlock_t txn_lock;

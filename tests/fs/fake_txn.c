@@ -425,6 +425,26 @@ u64 sfs_lock_tenure(const struct sfs_lock_use *use)
 	return 1;
 }
 
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino))
+{
+}
+
+int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
+{
+	return 0;
+}
+
+void sfs_locks_closed(struct sfs_fs *fs, u64 ino)
+{
+}
+
+bool sfs_locks_open_elsewhere(struct sfs_fs *fs, const struct sfs_lockset *set,
+			      u64 ino)
+{
+	return false;
+}
+
 /* ---- holds --------------------------------------------------------------------- */
 
 int sfs_hold_begin(struct sfs_fs *fs, struct sfs_lockset *locks,
