@@ -92,9 +92,9 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->data_mutex);
 	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
+	mutex_init(&fs->unused_mutex);
 	INIT_LIST_HEAD(&fs->edits);
 	INIT_WORK(&fs->edit_work, sfs_session_edit_worker);
-	mutex_init(&fs->unused_mutex);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
 	INIT_DELAYED_WORK(&fs->timer_work, sfs_publish_timer);

@@ -57,6 +57,16 @@ static_assert(SFS_CNT_msg_leave - SFS_CNT_msg_join ==
 
 /* ---- sending ------------------------------------------------------------------ */
 
+u64 sfs_client_term(struct sfs_client *client)
+{
+	u64 term;
+
+	spin_lock(&client->lock);
+	term = client->term;
+	spin_unlock(&client->lock);
+	return term;
+}
+
 /* @greeting: also before the server was greeted. */
 static void send_msg(struct sfs_client *client, struct sfs_msg *msg,
 		     bool greeting)

@@ -188,5 +188,7 @@ int sfs_client_greet(struct sfs_client *client, struct sfs_msg *req,
 		     u32 min_len, struct sfs_msg **ret_reply);
 /* Without an answer; lost when there is no connection. */
 void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg);
+/* Of the server that was greeted last, or is being greeted. */
+u64 sfs_client_term(struct sfs_client *client);
 
 #endif
