@@ -81,6 +81,7 @@ struct sfs_fs {
 	u64 taken_nr;			/* L(txn_lock): the reply to its publish is taken */
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
+	u64 published_stamp;		/* L(txn_lock): largest of an item */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
 	int err;			/* L(txn_lock): the mount is down */
 	bool stopping;			/* L(txn_lock) */

@@ -277,6 +277,7 @@ static int publish_one(struct sfs_fs *fs)
 {
 	struct sfs_run *run = NULL;
 	struct sfs_txn *txn;
+	bool behind;
 	int ret;
 
 	txn = freeze(fs, &ret);
@@ -308,9 +309,14 @@ static int publish_one(struct sfs_fs *fs)
 	spin_lock(&fs->txn_lock);
 	fs->frozen = NULL;
 	fs->published_nr = txn->nr;
+	if (txn->gen->nr_items)
+		fs->published_stamp = max(fs->published_stamp, txn->stamp);
+	behind = fs->txn->seq <= fs->published_stamp;
 	spin_unlock(&fs->txn_lock);
 	wake_up_all(&fs->txn_wait);
 	sfs_locks_published(fs);
+	if (behind)
+		sfs_publish_others(fs);
 	sfs_txn_free(txn);
 	return 0;
 }
@@ -432,6 +438,35 @@ void sfs_publish_idle(struct work_struct *work)
 		if (sfs_txn_wait(fs, nr) < 0)
 			return;
 	}
+}
+
+/*
+ * A grant, or a new server, moves the clock on: then what was stamped is above
+ * the sequences that this mount holds, and not stable before they are newer.
+ */
+static bool is_behind(struct sfs_fs *fs, u64 *ret_nr)
+{
+	bool behind;
+
+	spin_lock(&fs->txn_lock);
+	behind = fs->txn->seq <= fs->published_stamp && !fs->err;
+	if (behind) {
+		fs->txn->dirty = true;
+		*ret_nr = fs->txn->nr;
+	}
+	spin_unlock(&fs->txn_lock);
+	return behind;
+}
+
+int sfs_publish_exchange(struct sfs_fs *fs)
+{
+	int ret = 0;
+	u64 nr;
+	int i;
+
+	for (i = 0; i < 2 && ret == 0 && is_behind(fs, &nr); i++)
+		ret = sfs_txn_wait(fs, nr);
+	return ret;
 }
 
 /* ---- waiting -------------------------------------------------------------------------- */

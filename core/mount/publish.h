@@ -19,6 +19,8 @@ void sfs_publish_kick(struct sfs_fs *fs, u64 nr);
 int sfs_publish_last(struct sfs_fs *fs, u32 patience_ms);
 void sfs_publish_worker(struct work_struct *work);
 void sfs_publish_timer(struct work_struct *work);
+/* What this mount has published is held back by no sequence of its own. */
+int sfs_publish_exchange(struct sfs_fs *fs);
 void sfs_publish_idle(struct work_struct *work);
 /* Another mount published: soon this one must not hold it back. */
 void sfs_publish_others(struct sfs_fs *fs);

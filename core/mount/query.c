@@ -61,6 +61,8 @@ int sfs_index_iter_init(struct sfs_fs *fs, struct sfs_iter *it,
 
 	ret = sfs_publish(fs);
 	if (ret == 0)
+		ret = sfs_publish_exchange(fs);
+	if (ret == 0)
 		ret = ask(fs, SFS_SLOT_QUERY, SFS_MSG_STABLE, sizeof(*body),
 			  &reply);
 	if (ret < 0)
