@@ -37,6 +37,7 @@ static inline bool sim_one_in(u64 *rng, u64 n)
 struct sim_actor;
 struct sim_snap;
 struct sim_watch;
+struct many;
 
 struct sim_world {
 	u64 seed;
@@ -64,6 +65,7 @@ struct sim_world {
 	u32 nr_snaps;
 	u32 max_snaps;
 	struct sim_watch *watch;	/* agents that look */
+	struct many *many;		/* several mounts (many.c) */
 
 	/* totals, for reports */
 	u64 nr_ops;
@@ -254,6 +256,8 @@ int sim_run_eio_read(u64 seed, u32 scale);
 int sim_run_eio_write(u64 seed, u32 scale);
 int sim_run_flip(u64 seed, u32 scale);
 int sim_run_nomem(u64 seed, u32 scale);
+int sim_run_shared(u64 seed, u32 scale);
+int sim_run_many(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
 int sim_run_seq2(u64 seed, u32 scale);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A volume with several mounts: starting, running, comparing, ending; and the
+ * kinds of runs that have no faults.
+ */
+#include "sim/many.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "mount/mount_types.h"
+#include "shim/shim.h"
+
+/* Virtual time that one operation may take when nothing is broken. */
+#define MAX_OP_NS (60ULL * 1000000000ULL)
+
+/* ---- starting --------------------------------------------------------------------- */
+
+int many_mount(struct many *m, u32 nr)
+{
+	struct many_mount *mnt = &m->mounts[nr];
+	struct sim_world *w = m->w;
+	int ret;
+
+	ret = sfs_mount(w->host, w->srv, &w->opts, &mnt->fs);
+	if (ret) {
+		mnt->fs = NULL;
+		return ret;
+	}
+	if (w->freeze_bytes)
+		mnt->fs->freeze_bytes = w->freeze_bytes;
+	mnt->m = m;
+	mnt->nr = nr;
+	mnt->dying = false;
+	mnt->cache = hcache_create(mnt->fs, sim_rnd(&w->rng, 1ULL << 48));
+	return 0;
+}
+
+void many_unmount(struct many *m, u32 nr)
+{
+	struct many_mount *mnt = &m->mounts[nr];
+
+	if (!mnt->fs)
+		return;
+	many_close_all(m, mnt);
+	if (hcache_flush_all(mnt->cache))
+		shim_fail("mount %u: pages could not be written before unmounting",
+			  nr);
+	if (sfs_unmount(mnt->fs))
+		shim_fail("mount %u: unmount", nr);
+	hcache_destroy(mnt->cache);
+	mnt->cache = NULL;
+	mnt->fs = NULL;
+}
+
+struct many *many_create(u64 seed, const struct many_opts *opts)
+{
+	const struct sim_image *const *fresh = sim_fresh_volume();
+	struct many *m = sim_zalloc(sizeof(*m));
+	struct sim_world *w = sim_world_create(seed);
+	u32 i;
+	u32 k;
+
+	m->w = w;
+	m->opts = *opts;
+	w->many = m;
+	sim_plug(w, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
+	if (sfs_server_start(w->host, &w->srv))
+		shim_fail("the server does not start");
+	for (i = 0; i < opts->nr_mounts; i++) {
+		if (many_mount(m, i))
+			shim_fail("mount %u can not be mounted", i);
+	}
+	w->fs = m->mounts[0].fs;
+	sim_measure(w);
+	m->lin = lin_create(m, w->fs);
+	for (k = 0; k < opts->nr_actors; k++) {
+		for (i = 0; i < opts->nr_mounts; i++)
+			many_actor_init(m, m->nr_actors++, &m->mounts[i]);
+	}
+	return m;
+}
+
+/* ---- running --------------------------------------------------------------------------- */
+
+/* Whatever happens, an operation ends, once everything works. */
+static void watch_over(void *arg)
+{
+	struct many *m = arg;
+	const struct many_call *c;
+	u64 now;
+	char text[400];
+	u32 i;
+
+	while (m->watched) {
+		now = shim_clock_ns();
+		for (i = 0; i < m->nr_actors; i++) {
+			c = m->actors[i].call;
+			if (!c || now - max(c->began_ns, m->healed_ns) <=
+					  MAX_OP_NS)
+				continue;
+			pm_op_to_text(&c->op, text, sizeof(text));
+			shim_fail("mount %u, actor %u: this does not end since %llu ms: %s",
+				  c->mount, c->actor, c->began_ns / 1000000,
+				  text);
+		}
+		shim_sleep_ns(MAX_OP_NS / 60);
+	}
+}
+
+void many_start(struct many *m, u32 ops)
+{
+	struct many_actor *a;
+	u32 i;
+
+	m->stop = false;
+	m->watched = true;
+	m->healed_ns = shim_clock_ns();
+	m->overseer = shim_go("overseer", watch_over, m);
+	for (i = 0; i < m->nr_actors; i++) {
+		a = &m->actors[i];
+		a->task = NULL;
+		a->ops_left = ops;
+		if (a->mnt->fs)
+			a->task = shim_go("actor", many_act, a);
+	}
+}
+
+void many_join(struct many *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr_actors; i++) {
+		if (m->actors[i].task)
+			shim_join(m->actors[i].task);
+	}
+	m->watched = false;
+	shim_join(m->overseer);
+}
+
+void many_run(struct many *m, u32 ops)
+{
+	many_start(m, ops);
+	many_join(m);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+void many_compare(struct many *m, bool quiet)
+{
+	struct sim_tree *last = NULL;
+	struct sim_tree *t;
+	char text[40];
+	u32 i;
+
+	for (i = 0; i < m->opts.nr_mounts; i++) {
+		if (!m->mounts[i].fs)
+			continue;
+		if (hcache_flush_all(m->mounts[i].cache))
+			shim_fail("mount %u: pages could not be written", i);
+		m->w->fs = m->mounts[i].fs;
+		t = sim_tree_read(m->w);
+		scnprintf(text, sizeof(text), "mount %u", i);
+		lin_look(m->lin, t, text);
+		if (last)
+			sim_tree_free(last);
+		last = t;
+	}
+	lin_settle(m->lin, last);
+	if (quiet)
+		sim_check_quiet(m->w, last);
+	sim_tree_free(last);
+}
+
+/* ---- ending ------------------------------------------------------------------------------------ */
+
+void many_close_all(struct many *m, struct many_mount *mnt)
+{
+	struct many_actor *a;
+	u32 i;
+
+	for (i = 0; i < m->nr_actors; i++) {
+		a = &m->actors[i];
+		while (a->mnt == mnt && a->nr_opens) {
+			a->nr_opens--;
+			sfs_inode_close(mnt->fs, a->opens[a->nr_opens]);
+			lin_close(m->lin, a->opens[a->nr_opens]);
+		}
+	}
+}
+
+void many_end(struct many *m)
+{
+	struct sim_world *w = m->w;
+	u32 i;
+
+	for (i = 0; i < m->opts.nr_mounts; i++) {
+		if (m->mounts[i].fs)
+			many_close_all(m, &m->mounts[i]);
+	}
+	many_compare(m, true);
+	for (i = 0; i < m->opts.nr_mounts; i++)
+		many_unmount(m, i);
+	sfs_server_stop(w->srv);
+	sim_check(w, "unmounted");
+	if (sfs_server_start(w->host, &w->srv))
+		shim_fail("the server does not start again");
+	if (many_mount(m, 0))
+		shim_fail("the volume can not be mounted again");
+	many_compare(m, true);
+	many_unmount(m, 0);
+	sfs_server_stop(w->srv);
+	sim_unplug(w);
+	lin_destroy(m->lin);
+	sim_world_destroy(w);
+	kvfree(m);
+}
+
+struct many_mount *many_of(struct sim_world *w, const struct sfs_fs *fs)
+{
+	u32 i;
+
+	for (i = 0; w->many && i < MANY_MAX_MOUNTS; i++) {
+		if (w->many->mounts[i].fs == fs && fs)
+			return &w->many->mounts[i];
+	}
+	return NULL;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------ */
+
+static int run(u64 seed, u32 scale, u32 nr_mounts, u32 nr_actors)
+{
+	struct many_opts opts = {
+		.nr_mounts = nr_mounts,
+		.nr_actors = nr_actors,
+		.max_file = 24 << 10,
+	};
+	struct many *m = many_create(seed, &opts);
+	u32 rounds = 3;
+
+	while (rounds--) {
+		many_run(m, 60 * scale);
+		many_compare(m, false);
+	}
+	many_end(m);
+	return 0;
+}
+
+/* One mount, several programs on the same objects. */
+int sim_run_shared(u64 seed, u32 scale)
+{
+	return run(seed, scale, 1, 2 + seed % 4);
+}
+
+int sim_run_many(u64 seed, u32 scale)
+{
+	u32 mounts = 2 + seed / 3 % 4;
+
+	return run(seed, scale, mounts, 1 + seed % 3 * (mounts < 4));
+}
