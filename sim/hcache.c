@@ -489,7 +489,7 @@ static bool read_hit(struct hnode *n, u64 off, u8 *buf, u32 len, s64 *ret)
 	u64 at;
 	u32 n_bytes;
 
-	if (!attr_valid(n))
+	if (!attr_valid(n) || !S_ISREG(n->attr.mode))
 		return false;
 	attr = n->attr;
 	overlay(n, &attr);

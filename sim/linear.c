@@ -145,6 +145,25 @@ static void keep(struct search *s, struct lin_state *st)
 	s->out[s->nr_out++] = st;
 }
 
+/*
+ * What changes nothing and tells nothing that the state does not know may as
+ * well happen as soon as it can.
+ */
+static void look_first(struct search *s, struct lin_state *st)
+{
+	struct many_call *c;
+	char why[WHY];
+	u32 i;
+
+	for (i = 0; i < s->l->m->nr_actors; i++) {
+		c = s->l->running[i];
+		if ((s->near >> i & 1) && !(st->done >> i & 1) &&
+		    c != s->want && !lin_changes(c) &&
+		    !(c->seen & SEEN_ATTR) && lin_may(st, c, why, WHY))
+			st->done |= 1U << i;
+	}
+}
+
 /* Owns @st. */
 static void explore(struct search *s, struct lin_state *st)
 {
@@ -153,6 +172,7 @@ static void explore(struct search *s, struct lin_state *st)
 	char why[WHY] = "";
 	u32 i;
 
+	look_first(s, st);
 	for (i = 0; i < s->l->m->nr_actors; i++) {
 		c = s->l->running[i];
 		if (!(s->near >> i & 1) || (st->done >> i & 1) ||
@@ -186,8 +206,7 @@ static u32 near(const struct lin *l, const struct many_call *want)
 	do {
 		old = set;
 		for (i = 0; i < l->m->nr_actors; i++) {
-			if (!l->running[i] || (set >> i & 1) ||
-			    !lin_changes(l->running[i]))
+			if (!l->running[i] || (set >> i & 1))
 				continue;
 			for (k = 0; k < l->m->nr_actors; k++) {
 				if ((old >> k & 1) &&
