@@ -219,13 +219,17 @@ int hcache_getattr(struct hcache *hc, u64 ino, struct sfs_attr *ret_attr,
 		   bool *ret_dirty)
 {
 	struct hnode *n = get(hc, ino);
-	int ret;
+	struct sfs_ilock il = {};
+	int ret = 0;
 
-	if (!attr_valid(n)) {
+	/* a direct write may be several steps */
+	if (n->changing)
+		sfs_ilock_shared(hc->fs, &il, ino);
+	if (!attr_valid(n))
 		ret = load_attr(hc, n);
-		if (ret)
-			return ret;
-	}
+	sfs_iunlock(hc->fs, &il);
+	if (ret)
+		return ret;
 	*ret_attr = n->attr;
 	*ret_dirty = n->nr_dirty;
 	overlay(n, ret_attr);
@@ -246,6 +250,7 @@ int hcache_lookup(struct hcache *hc, const struct sfs_cred *cred, u64 dir,
 {
 	struct hname *s = name_slot(hc, dir, name, len);
 	struct hnode *d = get(hc, dir);
+	struct sfs_ilock il;
 	u64 gen = d->gen;
 	u64 ino;
 	int ret;
@@ -264,8 +269,13 @@ int hcache_lookup(struct hcache *hc, const struct sfs_cred *cred, u64 dir,
 			return 0;
 		}
 	}
-	/* what the inode has that this finds may be written back meanwhile */
+	/*
+	 * As in a kernel, the directory is locked: while a name gets another
+	 * inode there is a moment without it.
+	 */
+	sfs_ilock_shared(hc->fs, &il, dir);
 	ret = sfs_lookup_ino(hc->fs, cred, dir, name, len, &ino);
+	sfs_iunlock(hc->fs, &il);
 	if (ret && ret != -ENOENT)
 		return ret;
 	if (len && len <= SHORT_NAME && name[0] != '.' && cred->uid == 0) {

@@ -43,6 +43,7 @@ struct lin {
 	u32 most_states;
 	bool blurred;		/* states were dropped for want of room */
 	bool lost;		/* and then none was left */
+	bool talk;		/* SIM_CALLS=1: a line a call */
 	struct many_call *running[MANY_MAX_ACTORS];
 	struct event *events;
 	u32 first_event;
@@ -309,6 +310,8 @@ void lin_begin(struct lin *l, struct many_call *call)
 void lin_end(struct lin *l, struct many_call *call)
 {
 	shim_still_begin();
+	if (l->talk)
+		show_call(call);
 	add_event(l, call, true);
 	catch_up(l);
 	shim_still_end();
@@ -372,8 +375,10 @@ void lin_close(struct lin *l, u64 ino)
 static void forget_calls(struct lin *l)
 {
 	lin_steps_free();
-	while (l->nr_calls)
-		kvfree(l->calls[--l->nr_calls]);
+	while (l->nr_calls) {
+		kvfree(l->calls[--l->nr_calls]->data);
+		kvfree(l->calls[l->nr_calls]);
+	}
 }
 
 void lin_settle(struct lin *l, const struct sim_tree *t)
@@ -382,19 +387,21 @@ void lin_settle(struct lin *l, const struct sim_tree *t)
 
 	if (l->lost)
 		shim_fail("the search for an order was given up for want of room");
-	for (i = 1; i < l->nr_states; i++)
-		lin_state_free(l->states[i]);
-	l->nr_states = 1;
-	l->states[0]->last = NULL;
+	/* several when they differ in inodes that have no name */
+	for (i = 0; i < l->nr_states; i++) {
+		l->states[i]->last = NULL;
+		lin_tree_learn(l->states[i], t);
+	}
 	l->blurred = false;
-	lin_tree_learn(l->states[0], t);
 	forget_calls(l);
 }
 
 struct lin *lin_create(struct many *m, struct sfs_fs *fs)
 {
 	struct lin *l = sim_zalloc(sizeof(*l));
+	const char *env = shim_getenv("SIM_CALLS");
 
+	l->talk = env && *env == '1';
 	l->m = m;
 	l->states[0] = lin_state_create(pm_create(fs));
 	l->states[0]->pm->inodes[0].opens = 1;

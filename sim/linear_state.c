@@ -438,11 +438,21 @@ static bool data_fits(const struct pm_inode *in, const struct many_call *c,
 		      char *why, u32 size)
 {
 	u64 off = c->op.type == PM_READ ? c->op.off : 0;
+	u64 i;
+	u64 k;
 
 	if (c->ret <= 0 || sim_hash(0, in->data + off, c->ret) == c->hash)
 		return true;
-	return say(why, size, "inode %llu: other contents (%lld bytes) than there are",
-		   in->ino, c->ret);
+	if (!c->data)
+		return say(why, size, "inode %llu: another target than there is",
+			   in->ino);
+	for (i = 0; c->data[i] == in->data[off + i]; i++)
+		;
+	for (k = i; k < c->ret && c->data[k] != in->data[off + k]; k++)
+		;
+	return say(why, size, "inode %llu: byte %llu of %llu is %02x, should be %02x, and so on to %llu",
+		   in->ino, off + i, in->size, c->data[i], in->data[off + i],
+		   off + k);
 }
 
 static bool xattr_fits(const struct pm_inode *in, const struct many_call *c,

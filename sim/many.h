@@ -37,6 +37,7 @@ struct many_call {
 	s64 ret;
 	u64 ino;		/* what was found or made; of an append: where */
 	u64 hash;
+	u8 *data;		/* what a read has read, ret bytes */
 	struct sfs_attr attr;
 	u64 txn_first;		/* transactions of the mount it may be part of */
 	u64 txn_last;

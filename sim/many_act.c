@@ -139,11 +139,14 @@ static s64 run_lookup(struct many_actor *a, struct many_call *c,
 	const struct pm_op *op = &c->op;
 	struct sfs_attr attr = {};
 	bool dirty = false;
+	struct sfs_ilock il;
 	s64 ret;
 
 	if (c->direct) {
+		sfs_ilock_shared(a->mnt->fs, &il, op->dir);
 		ret = sfs_lookup(a->mnt->fs, cred, op->dir, op->name, op->len,
 				 &attr);
+		sfs_iunlock(a->mnt->fs, &il);
 		/* pages may have been written back since it looked */
 		dirty = true;
 	} else {
@@ -207,6 +210,10 @@ static s64 run_read(struct many_actor *a, struct many_call *c)
 				  op->io_len);
 	}
 	saw_bytes(c, at, ret);
+	if (ret > 0) {
+		c->data = sim_zalloc(ret);
+		memcpy(c->data, at, ret);
+	}
 	sim_buf_free(buf);
 	return ret;
 }
