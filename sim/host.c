@@ -39,6 +39,9 @@ struct sfs_host {
 	struct sim_state *state[SFS_NR_DEVS];	/* when it went off */
 	void (*on_effect)(struct sfs_host *host, u32 op, void *arg);
 	void *on_effect_arg;
+	void (*revoker)(void *arg, struct sfs_fs *fs, u64 first, u64 last,
+			bool writeback);
+	void *revoker_arg;
 	u64 rand;
 	u64 nr_writes;
 	u64 cut_at;			/* 0 never */
@@ -293,11 +296,26 @@ void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
 			__u64 first_ino, __u64 last_ino)
 {
+	if (host->revoker)
+		host->revoker(host->revoker_arg, fs, first_ino, last_ino,
+			      true);
 }
 
 void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
 			 __u64 first_ino, __u64 last_ino)
 {
+	if (host->revoker)
+		host->revoker(host->revoker_arg, fs, first_ino, last_ino,
+			      false);
+}
+
+void sim_host_on_revoke(struct sfs_host *host,
+			void (*fn)(void *arg, struct sfs_fs *fs, u64 first,
+				   u64 last, bool writeback),
+			void *arg)
+{
+	host->revoker = fn;
+	host->revoker_arg = arg;
 }
 
 /* ---- what the host told ------------------------------------------------- */

@@ -18,6 +18,33 @@
 /* Virtual time that one operation may take when nothing is broken. */
 #define MAX_OP_NS (60ULL * 1000000000ULL)
 
+/* ---- what the core asks for ------------------------------------------------------ */
+
+static struct many_mount *of(struct many *m, const struct sfs_fs *fs)
+{
+	u32 i;
+
+	for (i = 0; i < MANY_MAX_MOUNTS; i++) {
+		if (fs && m->mounts[i].fs == fs)
+			return &m->mounts[i];
+	}
+	return NULL;
+}
+
+static void revoke(void *arg, struct sfs_fs *fs, u64 first, u64 last,
+		   bool writeback)
+{
+	struct many_mount *mnt = of(arg, fs);
+
+	/* nothing is cached before a mount has been mounted */
+	if (!mnt)
+		return;
+	if (writeback)
+		hcache_writeback(mnt->cache, first, last);
+	else
+		hcache_invalidate(mnt->cache, first, last);
+}
+
 /* ---- starting --------------------------------------------------------------------- */
 
 int many_mount(struct many *m, u32 nr)
@@ -67,8 +94,8 @@ struct many *many_create(u64 seed, const struct many_opts *opts)
 
 	m->w = w;
 	m->opts = *opts;
-	w->many = m;
 	sim_plug(w, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
+	sim_host_on_revoke(w->host, revoke, m);
 	if (sfs_server_start(w->host, &w->srv))
 		shim_fail("the server does not start");
 	for (i = 0; i < opts->nr_mounts; i++) {
@@ -171,8 +198,10 @@ void many_compare(struct many *m, bool quiet)
 		last = t;
 	}
 	lin_settle(m->lin, last);
-	if (quiet)
+	if (quiet) {
 		sim_check_quiet(m->w, last);
+		many_walkers_check(m, last);
+	}
 	sim_tree_free(last);
 }
 
@@ -215,20 +244,10 @@ void many_end(struct many *m)
 	many_unmount(m, 0);
 	sfs_server_stop(w->srv);
 	sim_unplug(w);
+	many_walkers_forget(m);
 	lin_destroy(m->lin);
 	sim_world_destroy(w);
 	kvfree(m);
-}
-
-struct many_mount *many_of(struct sim_world *w, const struct sfs_fs *fs)
-{
-	u32 i;
-
-	for (i = 0; w->many && i < MANY_MAX_MOUNTS; i++) {
-		if (w->many->mounts[i].fs == fs && fs)
-			return &w->many->mounts[i];
-	}
-	return NULL;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------ */
@@ -244,7 +263,9 @@ static int run(u64 seed, u32 scale, u32 nr_mounts, u32 nr_actors)
 	u32 rounds = 3;
 
 	while (rounds--) {
+		many_walkers_start(m);
 		many_run(m, 60 * scale);
+		many_walkers_join(m);
 		many_compare(m, false);
 	}
 	many_end(m);

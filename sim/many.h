@@ -52,6 +52,7 @@ struct many_mount {
 	struct sfs_fs *fs;	/* NULL: not mounted */
 	bool dying;		/* no operation begins */
 	struct hcache *cache;
+	u32 guests;		/* tasks beside actors that use it */
 	u64 synced;		/* what began before this event is durable */
 };
 
@@ -83,7 +84,8 @@ struct many {
 	struct many_actor actors[MANY_MAX_ACTORS];
 	u32 nr_actors;
 	struct lin *lin;
-	struct many_walker *walkers;
+	struct many_walker *walkers;	/* 2, or NULL */
+	bool walkers_stop;
 	bool stop;
 	bool watched;
 	u64 healed_ns;		/* since when everything works */
@@ -105,7 +107,6 @@ void many_start(struct many *m, u32 ops);
 void many_join(struct many *m);
 /* Nothing runs: what each mount shows is what the operations made. */
 void many_compare(struct many *m, bool quiet);
-struct many_mount *many_of(struct sim_world *w, const struct sfs_fs *fs);
 
 /* ---- what programs do (many_act.c) ------------------------------------------ */
 
@@ -133,6 +134,13 @@ void lin_look(struct lin *l, const struct sim_tree *t, const char *from);
 void lin_settle(struct lin *l, const struct sim_tree *t);
 /* Somebody has closed it, at rest. */
 void lin_close(struct lin *l, u64 ino);
+
+/* ---- agents with cursors (many_walk.c) ------------------------------------------ */
+
+void many_walkers_start(struct many *m);
+void many_walkers_join(struct many *m);
+void many_walkers_forget(struct many *m);
+void many_walkers_check(struct many *m, const struct sim_tree *t);
 
 /* ---- one state (linear_state.c) ---------------------------------------------- */
 

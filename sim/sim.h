@@ -37,7 +37,6 @@ static inline bool sim_one_in(u64 *rng, u64 n)
 struct sim_actor;
 struct sim_snap;
 struct sim_watch;
-struct many;
 
 struct sim_world {
 	u64 seed;
@@ -65,7 +64,6 @@ struct sim_world {
 	u32 nr_snaps;
 	u32 max_snaps;
 	struct sim_watch *watch;	/* agents that look */
-	struct many *many;		/* several mounts (many.c) */
 
 	/* totals, for reports */
 	u64 nr_ops;
