@@ -38,6 +38,7 @@ struct event {
 
 struct lin {
 	struct many *m;
+	struct lin_state *base;		/* at the last settling */
 	struct lin_state *states[MAX_STATES];
 	u32 nr_states;
 	u32 most_states;
@@ -281,6 +282,8 @@ static void catch_up(struct lin *l)
 		l->first_event++;
 		if (!e->is_end)
 			l->running[e->call->actor] = e->call;
+		else if (e->call->unknown)
+			continue;	/* it may happen yet, or never */
 		else if (l->lost)
 			l->running[e->call->actor] = NULL;
 		else if (!ended_alone(l, e->call))
@@ -381,6 +384,20 @@ static void forget_calls(struct lin *l)
 	}
 }
 
+static void settled(struct lin *l)
+{
+	u32 i;
+
+	for (i = 0; i < l->nr_states; i++) {
+		l->states[i]->last = NULL;
+		l->states[i]->done = 0;
+	}
+	if (l->base)
+		lin_state_free(l->base);
+	l->base = lin_state_clone(l->states[0]);
+	forget_calls(l);
+}
+
 void lin_settle(struct lin *l, const struct sim_tree *t)
 {
 	u32 i;
@@ -388,12 +405,50 @@ void lin_settle(struct lin *l, const struct sim_tree *t)
 	if (l->lost)
 		shim_fail("the search for an order was given up for want of room");
 	/* several when they differ in inodes that have no name */
-	for (i = 0; i < l->nr_states; i++) {
-		l->states[i]->last = NULL;
+	for (i = 0; i < l->nr_states; i++)
 		lin_tree_learn(l->states[i], t);
-	}
 	l->blurred = false;
-	forget_calls(l);
+	settled(l);
+}
+
+void lin_crash(struct lin *l, const struct sim_tree *t,
+	       const struct lin_fate *fate)
+{
+	struct many_call *running[MANY_MAX_ACTORS];
+	struct lin_state *found = NULL;
+	char why[WHY] = "";
+	u32 nr = 0;
+	u32 i;
+
+	catch_up(l);
+	for (i = 0; i < l->m->nr_actors; i++) {
+		if (l->running[i])
+			running[nr++] = l->running[i];
+	}
+	for (i = 0; i < l->nr_states && !found; i++)
+		found = lin_crash_state(l->m, l->base, l->states[i], running,
+					nr, t, fate, why, WHY);
+	if (!found) {
+		for (i = l->nr_calls > 60 ? l->nr_calls - 60 : 0;
+		     i < l->nr_calls; i++)
+			show_call(l->calls[i]);
+		for (i = 0; i < MANY_MAX_MOUNTS; i++) {
+			if (fate[i].dead)
+				shim_eprintf("mount %u is dead, its transactions to %llu are durable\n",
+					     i, fate[i].durable);
+		}
+		shim_fail("what dead mounts have left is no state of theirs: %s",
+			  why);
+	}
+	for (i = 0; i < l->nr_states; i++)
+		lin_state_free(l->states[i]);
+	l->states[0] = found;
+	l->nr_states = 1;
+	l->lost = false;
+	l->blurred = false;
+	memset(l->running, 0, sizeof(l->running));
+	lin_tree_learn(found, t);
+	settled(l);
 }
 
 struct lin *lin_create(struct many *m, struct sfs_fs *fs)
@@ -406,6 +461,7 @@ struct lin *lin_create(struct many *m, struct sfs_fs *fs)
 	l->states[0] = lin_state_create(pm_create(fs));
 	l->states[0]->pm->inodes[0].opens = 1;
 	l->nr_states = 1;
+	settled(l);
 	return l;
 }
 
@@ -415,6 +471,7 @@ void lin_destroy(struct lin *l)
 
 	for (i = 0; i < l->nr_states; i++)
 		lin_state_free(l->states[i]);
+	lin_state_free(l->base);
 	forget_calls(l);
 	kvfree(l->calls);
 	kvfree(l->events);

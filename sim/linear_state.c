@@ -596,26 +596,55 @@ void lin_steps_free(void)
 	}
 }
 
-bool lin_do(struct lin_state *st, struct many_call *c, char *why, u32 size)
+static void happens(struct lin_state *st, const struct many_call *c)
 {
 	struct pm_result res = { .ret = c->ret, .ino = c->ino };
+	struct pm_inode *in = pm_inode(st->pm, c->op.ino);
+	u64 old_size = in ? in->size : 0;
+
+	if (c->unknown)
+		res.ret = pm_predict(st->pm, &c->op);
+	if (c->op.type == PM_WRITE || c->op.type == PM_SETATTR)
+		data_own(in);
+	pm_apply(st->pm, &c->op, &res);
+	after(st, c, old_size);
+}
+
+bool lin_redo(struct lin_state *st, struct many_call *c, char *why, u32 size)
+{
+	struct many_call again = *c;
+
+	/* where it appended is nobody's business */
+	again.append = false;
+	if (!lin_may(st, &again, why, size))
+		return false;
+	if (!names_dead(st->pm, c))
+		happens(st, c);
+	return true;
+}
+
+void lin_state_contents(struct lin_state *st, u64 ino, const u8 *data,
+			u64 size)
+{
+	struct pm_inode *in = pm_inode(st->pm, ino);
+
+	data_own(in);
+	if (!in->data)
+		in->data = sim_zalloc(PM_FILE_MAX);
+	memcpy(in->data, data, size);
+	in->size = size;
+}
+
+bool lin_do(struct lin_state *st, struct many_call *c, char *why, u32 size)
+{
 	struct lin_step *step;
-	struct pm_inode *in;
-	u64 old_size;
 
 	if (!lin_may(st, c, why, size))
 		return false;
 	if (names_dead(st->pm, c))
 		return true;
-	if (c->unknown)
-		res.ret = pm_predict(st->pm, &c->op);
 	if (lin_changes(c)) {
-		in = pm_inode(st->pm, c->op.ino);
-		old_size = in ? in->size : 0;
-		if (c->op.type == PM_WRITE || c->op.type == PM_SETATTR)
-			data_own(in);
-		pm_apply(st->pm, &c->op, &res);
-		after(st, c, old_size);
+		happens(st, c);
 		step = sim_zalloc(sizeof(*step));
 		step->call = c;
 		step->prev = st->last;

@@ -84,6 +84,51 @@ void many_unmount(struct many *m, u32 nr)
 	mnt->fs = NULL;
 }
 
+bool many_is_dead(const struct many_mount *mnt)
+{
+	return mnt->dying || !mnt->fs || sim_host_is_off(mnt->m->w->host) ||
+	       READ_ONCE(mnt->fs->err);
+}
+
+void many_drop(struct many *m, u32 nr)
+{
+	struct many_mount *mnt = &m->mounts[nr];
+	struct many_actor *a;
+	u32 i;
+
+	if (!mnt->fs)
+		return;
+	for (i = 0; i < m->nr_actors; i++) {
+		a = &m->actors[i];
+		while (a->mnt == mnt && a->nr_opens)
+			sfs_inode_close(mnt->fs, a->opens[--a->nr_opens]);
+	}
+	hcache_flush_all(mnt->cache);
+	sfs_unmount(mnt->fs);
+	hcache_destroy(mnt->cache);
+	mnt->cache = NULL;
+	mnt->fs = NULL;
+}
+
+void many_plug(struct many *m, struct sim_image *meta, struct sim_image *data)
+{
+	sim_plug(m->w, meta, data);
+	sim_host_on_revoke(m->w->host, revoke, m);
+}
+
+void many_up(struct many *m)
+{
+	u32 i;
+
+	if (sfs_server_start(m->w->host, &m->w->srv))
+		shim_fail("the server does not start");
+	for (i = 0; i < m->opts.nr_mounts; i++) {
+		if (many_mount(m, i))
+			shim_fail("mount %u can not be mounted", i);
+	}
+	m->w->fs = m->mounts[0].fs;
+}
+
 struct many *many_create(u64 seed, const struct many_opts *opts)
 {
 	const struct sim_image *const *fresh = sim_fresh_volume();
@@ -94,15 +139,8 @@ struct many *many_create(u64 seed, const struct many_opts *opts)
 
 	m->w = w;
 	m->opts = *opts;
-	sim_plug(w, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
-	sim_host_on_revoke(w->host, revoke, m);
-	if (sfs_server_start(w->host, &w->srv))
-		shim_fail("the server does not start");
-	for (i = 0; i < opts->nr_mounts; i++) {
-		if (many_mount(m, i))
-			shim_fail("mount %u can not be mounted", i);
-	}
-	w->fs = m->mounts[0].fs;
+	many_plug(m, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
+	many_up(m);
 	sim_measure(w);
 	m->lin = lin_create(m, w->fs);
 	for (k = 0; k < opts->nr_actors; k++) {
@@ -198,6 +236,10 @@ void many_compare(struct many *m, bool quiet)
 		last = t;
 	}
 	lin_settle(m->lin, last);
+	for (i = 0; quiet && i < m->opts.nr_mounts; i++) {
+		if (m->mounts[i].fs && sfs_sync(m->mounts[i].fs))
+			shim_fail("mount %u: sync", i);
+	}
 	if (quiet) {
 		sim_check_quiet(m->w, last);
 		many_walkers_check(m, last);

@@ -45,6 +45,7 @@ struct many_call {
 
 struct many;
 struct lin;
+struct lin_state;
 
 struct many_mount {
 	struct many *m;
@@ -99,7 +100,14 @@ struct many {
 struct many *many_create(u64 seed, const struct many_opts *opts);
 /* Everything unmounts, the volume is compared and checked, all is freed. */
 void many_end(struct many *m);
+/* Nothing that is done there counts any more. */
+bool many_is_dead(const struct many_mount *mnt);
+void many_plug(struct many *m, struct sim_image *meta, struct sim_image *data);
+/* Server and all mounts; what start is refused with. */
+void many_up(struct many *m);
 int many_mount(struct many *m, u32 nr);
+/* Without writing anything back: the mount has died. */
+void many_drop(struct many *m, u32 nr);
 void many_unmount(struct many *m, u32 nr);
 /* Rounds of operations, to their end. */
 void many_run(struct many *m, u32 ops);
@@ -141,6 +149,31 @@ void many_walkers_start(struct many *m);
 void many_walkers_join(struct many *m);
 void many_walkers_forget(struct many *m);
 void many_walkers_check(struct many *m, const struct sim_tree *t);
+
+/* ---- what a crash leaves (linear_crash.c) ---------------------------------------- */
+
+struct lin_fate {
+	bool dead;
+	u64 durable;		/* its last transaction that surely is */
+};
+/*
+ * Nothing runs, and some mounts have died: what @t shows now is what they have
+ * left, or the run ends.  Goes on from there.
+ */
+void lin_crash(struct lin *l, const struct sim_tree *t,
+	       const struct lin_fate *fate);
+/* The state that is left of @st, which came from @base; NULL and why not. */
+struct lin_state *lin_crash_state(const struct many *m,
+				  const struct lin_state *base,
+				  const struct lin_state *st,
+				  struct many_call *const *running,
+				  u32 nr_running, const struct sim_tree *t,
+				  const struct lin_fate *fate, char *why,
+				  u32 size);
+/* As lin_do(), but for what was seen. */
+bool lin_redo(struct lin_state *st, struct many_call *c, char *why, u32 size);
+void lin_state_contents(struct lin_state *st, u64 ino, const u8 *data,
+			u64 size);
 
 /* ---- one state (linear_state.c) ---------------------------------------------- */
 

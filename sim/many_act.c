@@ -559,7 +559,9 @@ static void step(struct many_actor *a)
 	c->txn_last = txn_nr(a->mnt->fs);
 	c->ended_ns = shim_clock_ns();
 	c->end = ++m->w->events;
-	if (c->ret == -EIO && a->mnt->dying)
+	if (many_is_dead(a->mnt) &&
+	    (c->ret == -EIO || c->op.type == PM_READ ||
+	     c->op.type == PM_WRITE))
 		c->unknown = true;
 	m->nr_ops++;
 	m->nr_good += c->ret >= 0;
@@ -573,7 +575,7 @@ void many_act(void *arg)
 {
 	struct many_actor *a = arg;
 
-	while (a->ops_left && !a->m->stop && !a->mnt->dying) {
+	while (a->ops_left && !a->m->stop && !many_is_dead(a->mnt)) {
 		a->ops_left--;
 		step(a);
 		if (sim_one_in(&a->rng, 4))

@@ -256,6 +256,8 @@ int sim_run_flip(u64 seed, u32 scale);
 int sim_run_nomem(u64 seed, u32 scale);
 int sim_run_shared(u64 seed, u32 scale);
 int sim_run_many(u64 seed, u32 scale);
+int sim_run_shared_crash(u64 seed, u32 scale);
+int sim_run_many_crash(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
 int sim_run_seq2(u64 seed, u32 scale);

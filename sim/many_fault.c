@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Runs of several mounts in which something breaks: the machine, the server, a
+ * mount, messages.  What each leaves is in linear_crash.c; after everything
+ * works again all calls end within bounded time (many.c watches over that).
+ */
+#include "sim/many.h"
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "mount/mount_types.h"
+#include "shim/shim.h"
+
+static struct many *begin(u64 seed, u32 min_mounts, u32 max_mounts)
+{
+	struct many_opts opts = { .max_file = 24 << 10 };
+	u64 rng = seed;
+
+	opts.nr_mounts = min_mounts +
+			 sim_rnd(&rng, max_mounts - min_mounts + 1);
+	opts.nr_actors = 1 + sim_rnd(&rng, 5 / opts.nr_mounts);
+	return many_create(seed, &opts);
+}
+
+/* ---- the machine --------------------------------------------------------------------- */
+
+struct bell {
+	struct many *m;
+	u64 ns;
+};
+
+/* Cuts the power after a while, if no write has done it. */
+static void ring(void *arg)
+{
+	struct bell *b = arg;
+
+	shim_sleep_ns(b->ns);
+	sim_host_cut(b->m->w->host);
+}
+
+static void fates(const struct many *m, struct lin_fate *fate)
+{
+	const struct many_mount *mnt;
+	u32 i;
+
+	memset(fate, 0, MANY_MAX_MOUNTS * sizeof(*fate));
+	for (i = 0; i < m->opts.nr_mounts; i++) {
+		mnt = &m->mounts[i];
+		fate[i].dead = true;
+		if (mnt->fs)
+			fate[i].durable = mnt->fs->published_nr;
+	}
+}
+
+/* The machine is off; another one starts with what its disks have. */
+static void recover(struct many *m)
+{
+	static const enum sim_loss losses[] = {
+		SIM_LOSE_CACHE, SIM_LOSE_NOTHING, SIM_LOSE_SOME,
+		SIM_LOSE_SOME, SIM_LOSE_SECTORS,
+	};
+	enum sim_loss loss = losses[sim_rnd(&m->w->rng, 5)];
+	u64 seed = sim_rnd(&m->w->rng, 1ULL << 48);
+	struct lin_fate fate[MANY_MAX_MOUNTS];
+	struct sim_world *w = m->w;
+	struct sim_image *img[2];
+	struct sim_tree *t;
+	u32 i;
+
+	fates(m, fate);
+	for (i = 0; i < m->opts.nr_mounts; i++)
+		many_drop(m, i);
+	sfs_server_stop(w->srv);
+	for (i = 0; i < 2; i++)
+		img[i] = sim_host_image(w->host, i, seed, loss);
+	sim_unplug(w);
+	many_plug(m, img[0], img[1]);
+	w->nr_states++;
+	sim_check(w, "after a crash");
+	many_up(m);
+	t = sim_tree_read(w);
+	lin_crash(m->lin, t, fate);
+	sim_tree_free(t);
+}
+
+static void one_life(struct many *m, u32 scale)
+{
+	static const enum sim_cut hows[] = {
+		SIM_CUT_BEFORE, SIM_CUT_TORN, SIM_CUT_AFTER,
+	};
+	struct sim_world *w = m->w;
+	struct bell bell = { .m = m };
+	struct shim_task *task;
+
+	bell.ns = (1 + sim_rnd(&w->rng, 300 * scale)) * 10000000ULL;
+	if (!sim_one_in(&w->rng, 3))
+		sim_host_cut_at(w->host, sim_host_writes(w->host) + 1 +
+					 sim_rnd(&w->rng, 60 * scale),
+				hows[sim_rnd(&w->rng, 3)]);
+	many_walkers_start(m);
+	many_start(m, 80 * scale);
+	task = shim_go("bell", ring, &bell);
+	many_join(m);
+	many_walkers_join(m);
+	shim_join(task);
+	recover(m);
+}
+
+static int crash(u64 seed, u32 scale, u32 min_mounts, u32 max_mounts)
+{
+	struct many *m = begin(seed, min_mounts, max_mounts);
+	u32 lives = 2 + sim_rnd(&m->w->rng, 3);
+
+	while (lives--) {
+		one_life(m, scale);
+		if (sim_one_in(&m->w->rng, 3))
+			many_compare(m, true);
+	}
+	many_run(m, 20 * scale);
+	many_end(m);
+	return 0;
+}
+
+int sim_run_shared_crash(u64 seed, u32 scale)
+{
+	return crash(seed, scale, 1, 1);
+}
+
+int sim_run_many_crash(u64 seed, u32 scale)
+{
+	return crash(seed, scale, 2, 4);
+}
