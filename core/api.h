@@ -22,6 +22,7 @@
 #include "port.h"
 
 struct sfs_fs;
+struct sfs_hub;
 struct sfs_server;
 
 /* ---- volumes, servers, mounts ------------------------------------------ */
@@ -76,12 +77,28 @@ int sfs_read_identity(struct sfs_host *host, int dev,
 		      struct sfs_volume_id *ret_id);
 
 /*
- * Starts the server of the volume: validates both identities against each
- * other, reads roots and log, begins a new term.
+ * Where the server of a volume and its mounts in this machine meet.  Made
+ * before all of them and destroyed after them.
  */
-int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv);
+int sfs_hub_create(struct sfs_host *host, struct sfs_hub **ret_hub);
+void sfs_hub_destroy(struct sfs_hub *hub);
+
+/*
+ * Starts the server of the volume: validates both identities against each
+ * other, reads roots and log, begins a new term.  -EBUSY when @hub has one.
+ * Mounts of @hub that a server before this one had go on with it; those of
+ * which nobody knows any more are reclaimed.
+ */
+int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
+		     struct sfs_server **ret_srv);
 /* All mounts have gone.  Writes a checkpoint so that the next start is quick. */
 void sfs_server_stop(struct sfs_server *srv);
+/*
+ * As a crash of the server alone: when this returns it has written and sent
+ * its last, and its memory is free.  Its mounts live; what needs a server waits
+ * until another one is started.
+ */
+void sfs_server_kill(struct sfs_server *srv);
 
 struct sfs_mount_opts {
 	__u32 commit_interval_ms;	/* 100..60000, default 5000 */
@@ -97,7 +114,10 @@ void sfs_mount_opts_default(struct sfs_mount_opts *opts);
  */
 void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
-int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
+/*
+ * Waits for a server to listen at @hub; -EINTR when killed meanwhile.
+ */
+int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
 /*
  * Publishes what is left and departs.  No other call runs meanwhile or after.

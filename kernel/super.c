@@ -161,7 +161,7 @@ static int start_core(struct sfs_sb *sbi)
 	int ret;
 
 	sfs_options_mount(&sbi->opts, &mopts);
-	ret = sfs_mount(&sbi->vol->host, sbi->vol->srv, &mopts, &sbi->fs);
+	ret = sfs_mount(&sbi->vol->host, sbi->vol->hub, &mopts, &sbi->fs);
 	trace_sfs_mount(sbi->sb, sbi->vol->fsid,
 			ret < 0 ? 0 : sfs_rid(sbi->fs), ret);
 	if (ret < 0)

@@ -377,19 +377,28 @@ static int start_server(struct sfs_volume *vol, struct start *st)
 	struct sfs_host *host = &vol->host;
 	int ret;
 
+	ret = sfs_hub_create(host, &vol->hub);
+	if (ret < 0)
+		return ret;
 	/* its lines are also in the log: there may be several */
 	sfs_env_listen(host, false);
-	ret = sfs_server_start(host, &vol->srv);
+	ret = sfs_server_start(host, vol->hub, &vol->srv);
 	sfs_env_listen_end(host);
 	if (ret < 0) {
 		say(st->fc, "%s: cannot start the server of the volume: error %d%s%s",
 		    st->path[SFS_DEV_META], ret, host->said[0] ? ": " : "",
 		    host->said);
-		return ret;
+		goto err_hub;
 	}
 	ret = sfs_shrinker_create(NULL, vol->srv, host->name, &vol->shrinker);
 	if (ret < 0)
-		sfs_server_stop(vol->srv);
+		goto err_server;
+	return 0;
+
+err_server:
+	sfs_server_stop(vol->srv);
+err_hub:
+	sfs_hub_destroy(vol->hub);
 	return ret;
 }
 
@@ -442,6 +451,7 @@ static void stop(struct sfs_volume *vol)
 	sfs_owner_stopping(vol->owner);
 	sfs_shrinker_destroy(vol->shrinker);
 	sfs_server_stop(vol->srv);
+	sfs_hub_destroy(vol->hub);
 	sfs_owner_release(vol->owner, !vol->failed && !sfs_host_fenced(host));
 	sfs_block_stop(host);
 	sfs_env_exit(host);

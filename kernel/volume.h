@@ -25,6 +25,7 @@ enum sfs_volume_state {
  */
 struct sfs_volume {
 	struct sfs_host host;
+	struct sfs_hub *hub;		/* I: server and mounts meet there */
 	struct sfs_server *srv;		/* I */
 	struct sfs_owner *owner;	/* I */
 	struct sfs_shrinker *shrinker;	/* I: of the server's cache */

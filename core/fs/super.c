@@ -85,13 +85,13 @@ void sfs_inodes_stop(struct sfs_fs *fs)
 	kvfree(in);
 }
 
-int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
+int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs)
 {
 	struct sfs_fs *fs;
 	int ret;
 
-	ret = sfs_mount_join(host, srv, opts, &fs);
+	ret = sfs_mount_join(host, hub, opts, &fs);
 	if (ret < 0)
 		return ret;
 	ret = sfs_inodes_start(fs);

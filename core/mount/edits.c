@@ -2,7 +2,7 @@
 /*
  * New versions of the manifest, as the server tells them.
  *
- * Edits arrive and are applied strictly in the order of versions.  The edit of
+ * Edits are applied strictly in the order of versions (session.c).  The edit of
  * an own publish drops the frozen generation in the same swap that brings in
  * its run.  A version is acknowledged once nothing older is pinned here; until
  * then the server keeps the space of what it removed.
@@ -126,7 +126,7 @@ static int decode_edit(struct sfs_fs *fs, const struct sfs_msg *msg,
 	return 0;
 }
 
-static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
+int sfs_mount_apply_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	struct sfs_edit edit = {};
 	u64 applied;
@@ -140,7 +140,7 @@ static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 	if (ret == 0 && edit.version <= applied)
 		goto out;	/* the manifest that was loaded has it */
 	if (ret == 0 && edit.version != applied + 1)
-		ret = -EPROTO;
+		ret = -ESTALE;	/* some were lost */
 	if (ret == 0)
 		ret = apply(fs, &edit);
 	if (ret == 0) {
@@ -158,19 +158,6 @@ out:
 	kvfree(edit.add);
 	kvfree(edit.del);
 	return ret;
-}
-
-void sfs_mount_event(void *arg, struct sfs_msg *msg)
-{
-	struct sfs_fs *fs = arg;
-	int ret = 0;
-
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_EDIT && !sfs_mount_error(fs))
-		ret = handle_edit(fs, msg);
-	sfs_msg_free(msg);
-	if (ret < 0)
-		sfs_mount_fail(fs, ret,
-			       "a new version of the manifest could not be applied");
 }
 
 static bool version_applied(struct sfs_fs *fs, u64 version, int *ret_err)

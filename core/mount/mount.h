@@ -5,7 +5,7 @@
 #include "mount/mount_types.h"
 
 /* Connects to the server, loads the manifest, opens the first transaction. */
-int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
+int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
 /*
  * Publishes what is left and departs; @fs is gone afterwards.  Returns the

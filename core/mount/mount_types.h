@@ -92,9 +92,11 @@ struct sfs_fs {
 	struct work_struct ack_work;
 	struct mutex view_mutex;	/* who replaces the view */
 	bool loaded;			/* L(txn_lock): the manifest is there */
-	struct list_head early;		/* L(txn_lock): edits before it was */
-	bool joined;			/* O: the server knows this mount */
-	struct sfs_server *srv;		/* I */
+	bool reload;			/* L(txn_lock): edits are missing */
+	struct list_head edits;		/* L(txn_lock): received, not applied */
+	u32 nr_edits;			/* L(txn_lock) */
+	struct work_struct edit_work;
+	bool joined;			/* L(txn_lock): the server knows this mount */
 
 	/* owned space */
 	spinlock_t space_lock;

@@ -38,7 +38,8 @@ enum sfs_slot {
 	SFS_SLOT_INO_GROUP = 3,
 	SFS_SLOT_QUERY = 4,
 	SFS_SLOT_SESSION = 5,
-	SFS_NR_SLOTS = 6,
+	SFS_SLOT_GREET = 6,	/* introductions; repeated as often as needed */
+	SFS_NR_SLOTS = 7,
 };
 
 struct sfs_msg_hdr {
@@ -48,26 +49,31 @@ struct sfs_msg_hdr {
 	__le32 len;		/* of what follows */
 	__le64 rid;
 	__le64 seq;		/* of the request in its slot */
+	__le64 term;		/* of the server; 0 until the mount knows it */
 	__le32 err;		/* of a reply: a positive errno, 0 */
 	__le32 pad;
 };
-static_assert(sizeof(struct sfs_msg_hdr) == 32);
+static_assert(sizeof(struct sfs_msg_hdr) == 40);
 
 struct sfs_msg_join_reply {
-	__le64 version;		/* of the manifest to load */
-	__le64 stable;
 	__le64 seq;		/* open sequence of the first transaction */
 	__le64 spare_seq;	/* and of the second */
 	__le64 run_id;		/* for the first run */
 };
 
-/* Slices of the version given at the join, from the cursor on. */
+/*
+ * Slices of the newest version (0), then of the same, from the cursor on.
+ * ESTALE: the server does not have that one any more, begin again.
+ */
 struct sfs_msg_manifest {
 	__le64 version;
 	__le32 first;		/* how many were sent before */
 	__le32 pad;
 };
 struct sfs_msg_manifest_reply {
+	__le64 version;
+	__le64 stable;
+	__le64 publish_nr;	/* the mount's last one that is in it */
 	__le32 nr;
 	__le32 more;		/* 0: these were the last */
 	/* nr times: __le32 length, struct sfs_disk_slice, no padding */

@@ -247,6 +247,47 @@ int sfs_segs_close_all(struct sfs_server *srv, struct sfs_store_txn *txn,
 	return ret == -ENOENT ? 0 : ret;
 }
 
+#define RECLAIM_BATCH 256
+
+/* Closes a batch; returns how many, 0 when there are no more. */
+static int close_batch(struct sfs_server *srv, u64 owner)
+{
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_OWNED, owner, 0);
+	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_OWNED, owner, U64_MAX);
+	struct sfs_store_txn txn;
+	int nr = 0;
+	u8 none;
+	int ret;
+
+	ret = sfs_store_begin(srv->store, &txn, 2 * RECLAIM_BATCH, 0);
+	if (ret < 0)
+		return ret;
+	while (nr < RECLAIM_BATCH &&
+	       (ret = sfs_engine_next(srv->items, &key, &last, &none, 0)) >= 0) {
+		if (key.f3 >= srv->segs.nr) {
+			ret = -EIO;
+			break;
+		}
+		close_seg(srv, &txn, owner, key.f3, srv->version);
+		sfs_key_inc(&key);
+		nr++;
+	}
+	if (nr)
+		sfs_store_end(srv->store, &txn);
+	else
+		sfs_store_abort(srv->store, &txn);
+	return ret < 0 && ret != -ENOENT ? ret : nr;
+}
+
+int sfs_segs_reclaim_owner(struct sfs_server *srv, u64 owner)
+{
+	int ret;
+
+	while ((ret = close_batch(srv, owner)) > 0)
+		;
+	return ret;
+}
+
 /* ---- pending-free ---------------------------------------------------------- */
 
 /* The oldest version that anybody may still read. */
@@ -256,14 +297,12 @@ static u64 oldest_read(struct sfs_server *srv)
 	struct sfs_session *sess;
 
 	list_for_each_entry(sess, &srv->sessions, head) {
-		/* others have not been told of any version yet, or read no more */
 		if (sess->joined)
 			oldest = min(oldest, READ_ONCE(sess->acked));
 	}
 	return oldest;
 }
 
-#define RECLAIM_BATCH 256
 
 /* Frees a batch; returns how many, 0 when there are no more. */
 static int reclaim_batch(struct sfs_server *srv)
@@ -308,6 +347,12 @@ void sfs_segs_reclaim_worker(struct work_struct *work)
 	while ((nr = reclaim_batch(srv)) > 0)
 		sfs_count_by(srv->cnt, segments_reclaimed, nr);
 	sfs_compact_fed(srv);
+}
+
+void sfs_srv_kick_reclaim(struct sfs_server *srv)
+{
+	if (!READ_ONCE(srv->stopping))
+		queue_work(srv->job_wq, &srv->reclaim_work);
 }
 
 /* ---- start ------------------------------------------------------------------ */

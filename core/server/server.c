@@ -222,11 +222,7 @@ static struct sfs_srv_post *next_post(struct sfs_server *srv, u64 durable)
 
 static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
 {
-	struct sfs_msg *copy;
-
-	copy = sfs_msg_alloc_wait(SFS_MSG_EDIT, sfs_msg_len(edit));
-	memcpy(copy->payload, edit->payload, sfs_msg_len(edit));
-	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy);
+	sfs_session_send(sess, sfs_msg_copy_wait(edit));
 }
 
 /* Sends what became durable, in order. */
@@ -337,7 +333,8 @@ static void server_free(struct sfs_server *srv)
 	kfree(srv);
 }
 
-static struct sfs_server *server_alloc(struct sfs_host *host)
+static struct sfs_server *server_alloc(struct sfs_host *host,
+				       struct sfs_hub *hub)
 {
 	struct sfs_server *srv;
 
@@ -350,12 +347,17 @@ static struct sfs_server *server_alloc(struct sfs_host *host)
 		return NULL;
 	}
 	srv->host = host;
+	srv->hub = hub;
 	INIT_LIST_HEAD(&srv->sessions);
+	INIT_LIST_HEAD(&srv->links);
+	spin_lock_init(&srv->link_lock);
+	init_waitqueue_head(&srv->wait);
 	INIT_LIST_HEAD(&srv->posts);
 	mutex_init(&srv->post_mutex);
 	srv->compact_starved = U64_MAX;
 	INIT_WORK(&srv->compact_work, sfs_compact_worker);
 	INIT_WORK(&srv->reclaim_work, sfs_segs_reclaim_worker);
+	INIT_WORK(&srv->gone_work, sfs_srv_gone_worker);
 	return srv;
 }
 
@@ -377,12 +379,26 @@ static int server_load(struct sfs_server *srv)
 	return ret;
 }
 
-int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
+static void mount_gone(void *arg, u64 rid)
+{
+	sfs_srv_kick_gone(arg);
+}
+
+static int server_listen(struct sfs_server *srv)
+{
+	srv->listener.accept = sfs_srv_accept;
+	srv->listener.gone = mount_gone;
+	srv->listener.arg = srv;
+	return sfs_hub_listen(srv->hub, &srv->listener);
+}
+
+int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
+		     struct sfs_server **ret_srv)
 {
 	struct sfs_server *srv;
 	int ret;
 
-	srv = server_alloc(host);
+	srv = server_alloc(host, hub);
 	if (!srv)
 		return -ENOMEM;
 	ret = sfs_identity_load(host, &srv->ident);
@@ -404,6 +420,8 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 		srv->items = sfs_store_engine(srv->store);
 		ret = server_load(srv);
 	}
+	if (ret == 0)
+		ret = server_listen(srv);
 	if (ret < 0) {
 		server_free(srv);
 		return ret;
@@ -412,12 +430,37 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 	return 0;
 }
 
-void sfs_server_stop(struct sfs_server *srv)
+/* Nothing comes from mounts any more, and nothing is begun by itself. */
+static void server_quiesce(struct sfs_server *srv)
 {
-	SFS_ASSERT(list_empty(&srv->sessions));
+	sfs_hub_unlisten(srv->hub);
 	WRITE_ONCE(srv->stopping, true);
+	sfs_srv_shut_links(srv);
+	sfs_srv_wait_links(srv);
+	cancel_work_sync(&srv->gone_work);
 	cancel_work_sync(&srv->compact_work);
 	cancel_work_sync(&srv->reclaim_work);
+}
+
+void sfs_server_stop(struct sfs_server *srv)
+{
+	/* mounts that just went; what an error keeps here the next start finds */
+	flush_work(&srv->gone_work);
+	server_quiesce(srv);
+	sfs_session_drop_all(srv);
+	server_free(srv);
+}
+
+/*
+ * What has been sent to a device before is waited for, whether or not it
+ * makes something durable that nobody will be told.
+ */
+void sfs_server_kill(struct sfs_server *srv)
+{
+	WRITE_ONCE(srv->dead, true);
+	sfs_store_kill(srv->store);
+	server_quiesce(srv);
+	sfs_session_drop_all(srv);
 	server_free(srv);
 }
 

@@ -2,7 +2,6 @@
 #ifndef SFS_SERVER_SERVER_H
 #define SFS_SERVER_SERVER_H
 
-#include "server/attach.h"
 #include "server/server_types.h"
 
 /* server.c */
@@ -24,12 +23,46 @@ void sfs_srv_version_room(struct sfs_server *srv, const struct sfs_edit *edit,
 int sfs_srv_commit(struct sfs_server *srv, u64 ticket);
 u64 sfs_srv_stable(struct sfs_server *srv);
 
-/* session.c: a sequence the mount may stamp with; 0 when it has too many */
+/* link.c */
+int sfs_srv_accept(void *arg, struct sfs_conn *conn);
+/* Ends all connections; waits until nothing runs on behalf of one. */
+void sfs_srv_shut_links(struct sfs_server *srv);
+void sfs_srv_wait_links(struct sfs_server *srv);
+
+/* gone.c: mounts that went without leaving */
+void sfs_srv_kick_gone(struct sfs_server *srv);
+void sfs_srv_gone_worker(struct work_struct *work);
+/*
+ * All that the mount of @sess had comes back, its record goes, and it is in
+ * the list no more.  May be repeated after an error, also by another server.
+ */
+int sfs_srv_take_back(struct sfs_session *sess);
+
+/* session.c */
+struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid);
+void sfs_session_get(struct sfs_session *sess);
+void sfs_session_put(struct sfs_session *sess);
+/* The store is locked; a reference or NULL. */
+struct sfs_session *sfs_session_find(struct sfs_server *srv, u64 rid);
+/* It takes no request any more, and none is being handled. */
+void sfs_session_shut(struct sfs_session *sess);
+/* No links are left, and all sessions go: from memory alone. */
+void sfs_session_drop_all(struct sfs_server *srv);
+/* A message of its mount, owned; does not wait. */
+void sfs_session_recv(struct sfs_session *sess, struct sfs_msg *msg);
+/* To its mount, owned; lost when that is not connected. */
+void sfs_session_send(struct sfs_session *sess, struct sfs_msg *msg);
+/* @reply, or a negative errno as ERR_PTR(), as the answer to @req. */
+struct sfs_msg *sfs_srv_answer_to(const struct sfs_msg *req,
+				  struct sfs_msg *reply);
+/* A sequence the mount may stamp with; 0 when it has too many. */
 u64 sfs_srv_open_seq(struct sfs_session *sess);
 bool sfs_srv_close_seq(struct sfs_session *sess, u64 seq);
 
-/* publish.c, requests.c, session.c: handlers; the reply or a negative errno. */
-struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req);
+/* join.c: *ret_sess is referenced, also with some errors. */
+struct sfs_msg *sfs_srv_join(struct sfs_server *srv, const struct sfs_msg *req,
+			     struct sfs_session **ret_sess);
+/* publish.c, requests.c, join.c: handlers; the reply or a negative errno. */
 struct sfs_msg *sfs_srv_manifest(struct sfs_session *sess,
 				 struct sfs_msg *req);
 struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req);
@@ -63,7 +96,10 @@ int sfs_segs_close(struct sfs_server *srv, struct sfs_store_txn *txn,
 /* All that @owner has; as many items as it owns, twice. */
 int sfs_segs_close_all(struct sfs_server *srv, struct sfs_store_txn *txn,
 		       u64 owner, u64 version);
+/* The same of any number, in steps of its own. */
+int sfs_segs_reclaim_owner(struct sfs_server *srv, u64 owner);
 void sfs_segs_reclaim_worker(struct work_struct *work);
+void sfs_srv_kick_reclaim(struct sfs_server *srv);
 /* Segment map and items as they are after a start: nobody owns anything. */
 int sfs_segs_load(struct sfs_server *srv);
 

@@ -9,7 +9,7 @@
 #include <linux/workqueue.h>
 #include "base/identity.h"
 #include "engine/store.h"
-#include "net/net.h"
+#include "net/hub.h"
 #include "server/srv_format.h"
 
 #define SFS_MAX_OPEN_SEQS 4
@@ -39,21 +39,28 @@ struct sfs_seg_map {
 /* One mount as the server sees it. */
 struct sfs_session {
 	struct list_head head;		/* L(store) */
-	struct sfs_server *srv;
-	struct sfs_client *client;	/* I: whose connection this is */
+	refcount_t refs;
+	struct sfs_server *srv;		/* I */
 	u64 rid;			/* I */
+	spinlock_t lock;
+	struct sfs_conn *conn;		/* L(lock): its newest link's, or NULL */
+	u64 link_nr;			/* L(lock): number of that link */
+	struct work_struct free_work;
 	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
-	u64 acked;			/* A: oldest version it may read, once joined */
+	u64 acked;			/* A: oldest version it may read; 0: did not say */
 	u64 publish_nr;			/* L(store) */
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */
-	struct sfs_manifest *join_man;	/* L(store): until it is loaded */
+	struct sfs_manifest *load_man;	/* O(session slot): being loaded */
+	u64 load_publish_nr;		/* O(session slot): its last publish in that */
 	struct sfs_session_slot {
 		struct sfs_session *sess;
 		struct work_struct work;
 		spinlock_t lock;
 		struct list_head queue;		/* L(lock) */
+		u32 nr_queued;			/* L(lock) */
+		bool closed;			/* L(lock): takes nothing more */
 		u64 seq;			/* O: last one handled */
 		struct sfs_msg *reply;		/* O: to it */
 	} slots[SFS_NR_SLOTS];
@@ -87,6 +94,15 @@ struct sfs_server {
 	u64 data_free;			/* L(store): blocks */
 	u64 data_hint;			/* L(store) */
 
+	struct sfs_hub *hub;		/* I */
+	struct sfs_listener listener;	/* I */
+	spinlock_t link_lock;
+	struct list_head links;		/* L(link_lock): not known to have ended */
+	u32 nr_live_links;		/* L(link_lock): not freed yet */
+	u64 nr_links;			/* L(link_lock): ever */
+	u32 nr_sessions;		/* L(link_lock): not freed yet */
+	wait_queue_head_t wait;		/* for links and sessions to go */
+
 	struct list_head sessions;	/* L(store) */
 	struct list_head posts;		/* L(store) to add */
 	struct mutex post_mutex;	/* one sender at a time */
@@ -95,11 +111,13 @@ struct sfs_server {
 	struct workqueue_struct *job_wq;	/* I: compaction, reclaim */
 	struct work_struct compact_work;
 	struct work_struct reclaim_work;
+	struct work_struct gone_work;
 	bool compact_forced;		/* L(store): space is short */
 	bool compacting;		/* L(store) */
 	u64 compact_starved;		/* L(store): more free segments than these are needed */
 	u64 compact_order;		/* L(store): up to it level 0 is being merged */
 	bool stopping;			/* A */
+	bool dead;			/* A: killed, sends nothing any more */
 	int compact_err;		/* L(store) */
 };
 

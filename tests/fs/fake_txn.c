@@ -272,7 +272,7 @@ static void blocks_load(struct fake_vol *vol)
 	}
 }
 
-int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
+int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs)
 {
 	struct fake_vol *vol = (void *)host;

@@ -32,6 +32,7 @@ static const struct sfs_cred root = { .caps = ~0u };
 struct volume {
 	struct sim_disk *disk[2];
 	struct sfs_host *host;
+	struct sfs_hub *hub;
 	struct sfs_server *srv;
 	struct sfs_fs *fs;
 };
@@ -82,9 +83,9 @@ static void mount(struct volume *v)
 	int ret;
 
 	sfs_mount_opts_default(&opts);
-	ret = sfs_server_start(v->host, &v->srv);
-	if (ret == 0)
-		ret = sfs_mount(v->host, v->srv, &opts, &v->fs);
+	ret = sfs_hub_create(v->host, &v->hub) ?:
+	      sfs_server_start(v->host, v->hub, &v->srv) ?:
+	      sfs_mount(v->host, v->hub, &opts, &v->fs);
 	if (ret < 0)
 		bail_out("mount: %d", ret);
 }
@@ -94,6 +95,7 @@ static int unmount(struct volume *v)
 	int ret = sfs_unmount(v->fs);
 
 	sfs_server_stop(v->srv);
+	sfs_hub_destroy(v->hub);
 	return ret;
 }
 
