@@ -53,7 +53,7 @@ int many_mount(struct many *m, u32 nr)
 	struct sim_world *w = m->w;
 	int ret;
 
-	ret = sfs_mount(w->host, w->srv, &w->opts, &mnt->fs);
+	ret = sfs_mount(w->host, w->hub, &w->opts, &mnt->fs);
 	if (ret) {
 		mnt->fs = NULL;
 		return ret;
@@ -120,13 +120,23 @@ void many_up(struct many *m)
 {
 	u32 i;
 
-	if (sfs_server_start(m->w->host, &m->w->srv))
+	if (sfs_hub_create(m->w->host, &m->w->hub))
+		shim_fail("no hub");
+	if (sfs_server_start(m->w->host, m->w->hub, &m->w->srv))
 		shim_fail("the server does not start");
 	for (i = 0; i < m->opts.nr_mounts; i++) {
 		if (many_mount(m, i))
 			shim_fail("mount %u can not be mounted", i);
 	}
 	m->w->fs = m->mounts[0].fs;
+}
+
+void many_down(struct many *m)
+{
+	sfs_server_stop(m->w->srv);
+	sfs_hub_destroy(m->w->hub);
+	m->w->srv = NULL;
+	m->w->hub = NULL;
 }
 
 struct many *many_create(u64 seed, const struct many_opts *opts)
@@ -276,15 +286,13 @@ void many_end(struct many *m)
 	many_compare(m, true);
 	for (i = 0; i < m->opts.nr_mounts; i++)
 		many_unmount(m, i);
-	sfs_server_stop(w->srv);
+	many_down(m);
 	sim_check(w, "unmounted");
-	if (sfs_server_start(w->host, &w->srv))
-		shim_fail("the server does not start again");
-	if (many_mount(m, 0))
-		shim_fail("the volume can not be mounted again");
+	many_up(m);
 	many_compare(m, true);
-	many_unmount(m, 0);
-	sfs_server_stop(w->srv);
+	for (i = 0; i < m->opts.nr_mounts; i++)
+		many_unmount(m, i);
+	many_down(m);
 	sim_unplug(w);
 	many_walkers_forget(m);
 	lin_destroy(m->lin);

@@ -103,8 +103,9 @@ void many_end(struct many *m);
 /* Nothing that is done there counts any more. */
 bool many_is_dead(const struct many_mount *mnt);
 void many_plug(struct many *m, struct sim_image *meta, struct sim_image *data);
-/* Server and all mounts; what start is refused with. */
+/* Server and all mounts; the server alone, when no mount is left. */
 void many_up(struct many *m);
+void many_down(struct many *m);
 int many_mount(struct many *m, u32 nr);
 /* Without writing anything back: the mount has died. */
 void many_drop(struct many *m, u32 nr);

@@ -74,7 +74,7 @@ static void recover(struct many *m)
 	fates(m, fate);
 	for (i = 0; i < m->opts.nr_mounts; i++)
 		many_drop(m, i);
-	sfs_server_stop(w->srv);
+	many_down(m);
 	for (i = 0; i < 2; i++)
 		img[i] = sim_host_image(w->host, i, seed, loss);
 	sim_unplug(w);
