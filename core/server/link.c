@@ -166,7 +166,7 @@ static void link_closed(void *arg)
 {
 	struct sfs_link *link = arg;
 
-	queue_work(link->srv->wq, &link->free_work);
+	queue_work(link->srv->end_wq, &link->free_work);
 }
 
 static const struct sfs_conn_ops link_ops = {

@@ -321,6 +321,8 @@ static void server_free(struct sfs_server *srv)
 
 	if (srv->wq)
 		destroy_workqueue(srv->wq);
+	if (srv->end_wq)
+		destroy_workqueue(srv->end_wq);
 	if (srv->job_wq)
 		destroy_workqueue(srv->job_wq);
 	list_for_each_entry_safe(post, tmp, &srv->posts, head)
@@ -408,9 +410,11 @@ int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
 	if (ret == 0) {
 		srv->wq = alloc_workqueue("sfs-server",
 					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+		srv->end_wq = alloc_workqueue("sfs-server-ends",
+					      WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		srv->job_wq = alloc_workqueue("sfs-jobs",
 					      WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
-		if (!srv->wq || !srv->job_wq)
+		if (!srv->wq || !srv->end_wq || !srv->job_wq)
 			ret = -ENOMEM;
 	}
 	if (ret == 0)

@@ -108,6 +108,7 @@ struct sfs_server {
 	struct mutex post_mutex;	/* one sender at a time */
 
 	struct workqueue_struct *wq;		/* I: requests */
+	struct workqueue_struct *end_wq;	/* I: what waits for works of wq */
 	struct workqueue_struct *job_wq;	/* I: compaction, reclaim */
 	struct work_struct compact_work;
 	struct work_struct reclaim_work;

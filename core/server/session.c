@@ -239,7 +239,7 @@ void sfs_session_get(struct sfs_session *sess)
 void sfs_session_put(struct sfs_session *sess)
 {
 	if (refcount_dec_and_test(&sess->refs))
-		queue_work(sess->srv->wq, &sess->free_work);
+		queue_work(sess->srv->end_wq, &sess->free_work);
 }
 
 struct sfs_session *sfs_session_find(struct sfs_server *srv, u64 rid)
