@@ -122,6 +122,7 @@ void many_up(struct many *m)
 
 	if (sfs_hub_create(m->w->host, &m->w->hub))
 		shim_fail("no hub");
+	many_wire_plug(m);
 	if (sfs_server_start(m->w->host, m->w->hub, &m->w->srv))
 		shim_fail("the server does not start");
 	for (i = 0; i < m->opts.nr_mounts; i++) {
@@ -149,6 +150,7 @@ struct many *many_create(u64 seed, const struct many_opts *opts)
 
 	m->w = w;
 	m->opts = *opts;
+	many_wire_create(m);
 	many_plug(m, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
 	many_up(m);
 	sim_measure(w);
@@ -175,8 +177,8 @@ static void watch_over(void *arg)
 		now = shim_clock_ns();
 		for (i = 0; i < m->nr_actors; i++) {
 			c = m->actors[i].call;
-			if (!c || now - max(c->began_ns, m->healed_ns) <=
-					  MAX_OP_NS)
+			if (!c || m->healed_ns == U64_MAX ||
+			    now - max(c->began_ns, m->healed_ns) <= MAX_OP_NS)
 				continue;
 			pm_op_to_text(&c->op, text, sizeof(text));
 			shim_fail("mount %u, actor %u: this does not end since %llu ms: %s",
@@ -232,6 +234,10 @@ void many_compare(struct many *m, bool quiet)
 	char text[40];
 	u32 i;
 
+	for (i = 0; quiet && i < m->opts.nr_mounts; i++) {
+		if (m->mounts[i].fs)
+			many_close_all(m, &m->mounts[i]);
+	}
 	for (i = 0; i < m->opts.nr_mounts; i++) {
 		if (!m->mounts[i].fs)
 			continue;
@@ -279,10 +285,6 @@ void many_end(struct many *m)
 	struct sim_world *w = m->w;
 	u32 i;
 
-	for (i = 0; i < m->opts.nr_mounts; i++) {
-		if (m->mounts[i].fs)
-			many_close_all(m, &m->mounts[i]);
-	}
 	many_compare(m, true);
 	for (i = 0; i < m->opts.nr_mounts; i++)
 		many_unmount(m, i);
@@ -295,6 +297,7 @@ void many_end(struct many *m)
 	many_down(m);
 	sim_unplug(w);
 	many_walkers_forget(m);
+	many_wire_destroy(m);
 	lin_destroy(m->lin);
 	sim_world_destroy(w);
 	kvfree(m);

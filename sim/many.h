@@ -85,11 +85,12 @@ struct many {
 	struct many_actor actors[MANY_MAX_ACTORS];
 	u32 nr_actors;
 	struct lin *lin;
+	struct many_wire *wire;
 	struct many_walker *walkers;	/* 2, or NULL */
 	bool walkers_stop;
 	bool stop;
 	bool watched;
-	u64 healed_ns;		/* since when everything works */
+	u64 healed_ns;		/* since when everything works; U64_MAX: it does not */
 	struct shim_task *overseer;
 	u64 nr_ops;
 	u64 nr_good;		/* that did not fail */
@@ -122,6 +123,16 @@ void many_compare(struct many *m, bool quiet);
 void many_actor_init(struct many *m, u32 nr, struct many_mount *mnt);
 void many_act(void *arg);
 void many_close_all(struct many *m, struct many_mount *mnt);
+
+/* ---- messages (many_wire.c) -------------------------------------------------------- */
+
+void many_wire_create(struct many *m);
+void many_wire_destroy(struct many *m);
+/* A new hub: its messages go through the weather. */
+void many_wire_plug(struct many *m);
+/* Between the two messages are lost, and so on. */
+void many_weather_start(struct many *m);
+void many_weather_join(struct many *m);
 
 /* ---- is there an order (linear.c) --------------------------------------------- */
 

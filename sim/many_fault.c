@@ -134,3 +134,130 @@ int sim_run_many_crash(u64 seed, u32 scale)
 {
 	return crash(seed, scale, 2, 4);
 }
+
+/* ---- the server ------------------------------------------------------------------------ */
+
+struct killer {
+	struct many *m;
+	u32 times;
+	bool stop;
+};
+
+/*
+ * Until the next moment: a while, or a number of writes, which may be those of
+ * anybody.
+ */
+static void wait_for_trouble(struct many *m)
+{
+	struct sim_world *w = m->w;
+	u64 until = shim_clock_ns() +
+		    (1 + sim_rnd(&w->rng, 100)) * 10000000ULL;
+	u64 writes = U64_MAX;
+
+	if (sim_one_in(&w->rng, 2))
+		writes = sim_host_writes(w->host) + 1 + sim_rnd(&w->rng, 30);
+	while (shim_clock_ns() < until && sim_host_writes(w->host) < writes)
+		shim_sleep_ns(20000);
+}
+
+static void start_server(struct many *m)
+{
+	int ret = sfs_server_start(m->w->host, m->w->hub, &m->w->srv);
+
+	if (ret)
+		shim_fail("the server does not start again: %d", ret);
+}
+
+static void kill_servers(void *arg)
+{
+	struct killer *k = arg;
+	struct many *m = k->m;
+	u64 *rng = &m->w->rng;
+
+	while (k->times-- && !k->stop) {
+		wait_for_trouble(m);
+		m->healed_ns = U64_MAX;
+		sfs_server_kill(m->w->srv);
+		m->w->srv = NULL;
+		sim_trace_add(m->w, shim_clock_ns());
+		if (sim_one_in(rng, 2))
+			shim_sleep_ns(sim_rnd(rng, 3000) * 1000000ULL);
+		start_server(m);
+		/* one that is hardly there goes again */
+		if (sim_one_in(rng, 4)) {
+			shim_sleep_ns(sim_rnd(rng, 20000) * 1000ULL);
+			sfs_server_kill(m->w->srv);
+			start_server(m);
+		}
+		m->healed_ns = shim_clock_ns();
+	}
+}
+
+static int kill(u64 seed, u32 scale, u32 min_mounts, u32 max_mounts)
+{
+	struct many *m = begin(seed, min_mounts, max_mounts);
+	struct killer killer = { .m = m };
+	struct shim_task *task;
+	u32 rounds = 3;
+
+	while (rounds--) {
+		killer.times = 1 + sim_rnd(&m->w->rng, 4);
+		many_walkers_start(m);
+		many_start(m, 60 * scale);
+		task = shim_go("killer", kill_servers, &killer);
+		many_join(m);
+		shim_join(task);
+		many_walkers_join(m);
+		many_compare(m, sim_one_in(&m->w->rng, 2));
+	}
+	many_end(m);
+	return 0;
+}
+
+int sim_run_shared_kill(u64 seed, u32 scale)
+{
+	return kill(seed, scale, 1, 1);
+}
+
+int sim_run_many_kill(u64 seed, u32 scale)
+{
+	return kill(seed, scale, 2, 4);
+}
+
+/* ---- messages ---------------------------------------------------------------------------- */
+
+static int wire(u64 seed, u32 scale, u32 min_mounts, u32 max_mounts)
+{
+	struct many *m = begin(seed, min_mounts, max_mounts);
+	struct killer killer = { .m = m };
+	struct shim_task *task = NULL;
+	u32 rounds = 3;
+
+	while (rounds--) {
+		killer.times = sim_rnd(&m->w->rng, 3);
+		many_walkers_start(m);
+		many_weather_start(m);
+		many_start(m, 60 * scale);
+		if (seed & 1)
+			task = shim_go("killer", kill_servers, &killer);
+		many_join(m);
+		if (task)
+			shim_join(task);
+		task = NULL;
+		many_walkers_join(m);
+		many_weather_join(m);
+		many_compare(m, sim_one_in(&m->w->rng, 2));
+	}
+	many_end(m);
+	return 0;
+}
+
+int sim_run_shared_wire(u64 seed, u32 scale)
+{
+	return wire(seed, scale, 1, 1);
+}
+
+int sim_run_many_wire(u64 seed, u32 scale)
+{
+	return wire(seed, scale, 2, 4);
+}

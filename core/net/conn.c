@@ -44,6 +44,7 @@ struct sfs_conn {
 	refcount_t refs;		/* one for each end, and who sends */
 	struct sfs_host *host;		/* I */
 	struct workqueue_struct *wq;	/* I */
+	const struct sfs_wire *wire;		/* I */
 	struct sfs_conn_end end[2];
 };
 
@@ -112,6 +113,25 @@ static struct sfs_msg *next_msg(struct sfs_conn_end *end, bool *ret_shut)
 	return msg;
 }
 
+static void arrives(struct sfs_conn_end *end, struct sfs_msg *msg)
+{
+	struct sfs_conn *conn = end->conn;
+	enum sfs_wire_fate fate = SFS_WIRE_PASS;
+
+	if (conn->wire->fate)
+		fate = conn->wire->fate(conn->wire->arg, conn,
+					end == &conn->end[SFS_CONN_SERVER], msg);
+	if (fate == SFS_WIRE_CUT)
+		sfs_conn_shut(conn);
+	if (fate == SFS_WIRE_CUT || fate == SFS_WIRE_LOSE) {
+		sfs_msg_free(msg);
+		return;
+	}
+	if (fate == SFS_WIRE_TWICE)
+		end->ops->recv(end->arg, sfs_msg_copy_wait(msg));
+	end->ops->recv(end->arg, msg);
+}
+
 static void end_worker(struct work_struct *work)
 {
 	struct sfs_conn_end *end = container_of(work, struct sfs_conn_end,
@@ -120,7 +140,7 @@ static void end_worker(struct work_struct *work)
 	bool shut;
 
 	while ((msg = next_msg(end, &shut)))
-		end->ops->recv(end->arg, msg);
+		arrives(end, msg);
 	if (shut && !end->told) {
 		end->told = true;
 		end->ops->closed(end->arg);
@@ -150,7 +170,8 @@ static void shut_end(struct sfs_conn_end *end)
 /* ---- connections -------------------------------------------------------------- */
 
 struct sfs_conn *sfs_conn_create(struct sfs_host *host,
-				 struct workqueue_struct *wq)
+				 struct workqueue_struct *wq,
+				 const struct sfs_wire *wire)
 {
 	struct sfs_conn *conn;
 	int i;
@@ -160,6 +181,7 @@ struct sfs_conn *sfs_conn_create(struct sfs_host *host,
 		return NULL;
 	conn->host = host;
 	conn->wq = wq;
+	conn->wire = wire;
 	refcount_set(&conn->refs, 2);
 	for (i = 0; i < 2; i++) {
 		conn->end[i].conn = conn;

@@ -26,6 +26,7 @@ struct sfs_hub {
 	struct mutex mutex;
 	const struct sfs_listener *listener;	/* L(mutex) */
 	struct list_head members;		/* L(mutex) */
+	struct sfs_wire wire;			/* I: of all connections */
 };
 
 int sfs_hub_create(struct sfs_host *host, struct sfs_hub **ret_hub)
@@ -54,6 +55,11 @@ void sfs_hub_destroy(struct sfs_hub *hub)
 	destroy_workqueue(hub->wq);
 	mutex_destroy(&hub->mutex);
 	kfree(hub);
+}
+
+void sfs_hub_set_wire(struct sfs_hub *hub, const struct sfs_wire *wire)
+{
+	hub->wire = *wire;
 }
 
 /* ---- the server's side ------------------------------------------------------- */
@@ -129,7 +135,7 @@ int sfs_hub_connect(struct sfs_hub *hub, const struct sfs_conn_ops *ops,
 	struct sfs_conn *conn;
 	int ret = -ENOTCONN;
 
-	conn = sfs_conn_create(hub->host, hub->wq);
+	conn = sfs_conn_create(hub->host, hub->wq, &hub->wire);
 	if (!conn)
 		return -ENOMEM;
 	sfs_conn_attach(conn, SFS_CONN_MOUNT, ops, arg);

@@ -50,4 +50,7 @@ void sfs_hub_remove(struct sfs_hub *hub, struct sfs_hub_member *member);
 int sfs_hub_connect(struct sfs_hub *hub, const struct sfs_conn_ops *ops,
 		    void *arg, struct sfs_conn **ret_conn);
 
+/* For tests.  Before anybody connects. */
+void sfs_hub_set_wire(struct sfs_hub *hub, const struct sfs_wire *wire);
+
 #endif

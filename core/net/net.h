@@ -50,9 +50,31 @@ struct sfs_conn_ops {
 	void (*closed)(void *arg);
 };
 
-/* A connection with both ends free; each is given back with detach. */
+enum sfs_wire_fate {
+	SFS_WIRE_PASS,
+	SFS_WIRE_LOSE,
+	SFS_WIRE_TWICE,
+	SFS_WIRE_CUT,		/* it is lost and the connection ends */
+};
+
+/*
+ * For tests: what becomes of a message on its way to @to_side.  It is asked when
+ * the message would arrive, one after the other for each end, and delays all
+ * that are behind it by waiting, but not on once the connection has ended.
+ */
+struct sfs_wire {
+	enum sfs_wire_fate (*fate)(void *arg, struct sfs_conn *conn,
+				   int to_side, const struct sfs_msg *msg);
+	void *arg;
+};
+
+/*
+ * A connection with both ends free; each is given back with detach.  @wire
+ * outlives it.
+ */
 struct sfs_conn *sfs_conn_create(struct sfs_host *host,
-				 struct workqueue_struct *wq);
+				 struct workqueue_struct *wq,
+				 const struct sfs_wire *wire);
 void sfs_conn_attach(struct sfs_conn *conn, int side,
 		     const struct sfs_conn_ops *ops, void *arg);
 /* While sending, for who does not have an end attached for himself. */
