@@ -26,6 +26,8 @@
 #define MAX_STEPS 400000000ULL
 /* an operation, or whatever else waits for a lock, gets on within this */
 #define HUNG_NS (60ULL * 1000000000ULL)
+/* where mounts are cut off for an hour, many.c watches over operations */
+#define PATIENT_HUNG_NS (3 * 3600 * 1000000000ULL)
 
 const struct sim_kind sim_kinds[] = {
 	{ "plain", "random operations against the model, no crashes",
@@ -46,13 +48,13 @@ const struct sim_kind sim_kinds[] = {
 	{ "shared-kill", "the same, and servers that die", sim_run_shared_kill,
 	  2 },
 	{ "shared-wire", "the same, and messages that are lost, late, repeated",
-	  sim_run_shared_wire, 2 },
+	  sim_run_shared_wire, 2, true },
 	{ "many", "several mounts, programs on the same objects",
 	  sim_run_many, 0 },
 	{ "many-kill", "the same, and servers that die", sim_run_many_kill,
 	  0 },
 	{ "many-wire", "the same, and messages that are lost, late, repeated",
-	  sim_run_many_wire, 0 },
+	  sim_run_many_wire, 0, true },
 	{ "many-crash", "the same, and power cuts", sim_run_many_crash, 0 },
 	{ "seq1", "one operation (number SEED), a power cut at every write",
 	  sim_run_seq1, 1 },
@@ -108,7 +110,7 @@ static void run(const struct sim_kind *kind, u64 seed, u32 scale)
 	struct shim_run_opts opts = {
 		.seed = seed,
 		.max_steps = MAX_STEPS,
-		.hung_ns = HUNG_NS,
+		.hung_ns = kind->patient ? PATIENT_HUNG_NS : HUNG_NS,
 		/* the stack of what only looks is not the kernel's */
 		.stack_limit = 16 << 10,
 	};

@@ -244,6 +244,7 @@ struct sim_kind {
 	const char *what;
 	int (*run)(u64 seed, u32 scale);
 	u32 weight;			/* in campaigns */
+	bool patient;			/* locks may be held for an hour */
 };
 extern const struct sim_kind sim_kinds[];
 const struct sim_kind *sim_kind(const char *name);
