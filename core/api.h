@@ -124,6 +124,13 @@ int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
  * Returns the error of that last publish; the mount is gone in any case.
  */
 int sfs_unmount(struct sfs_fs *fs);
+/*
+ * The end of a mount that is not to publish anything more, for example because
+ * it has failed: as if it had died.  Nothing that the host began on its devices
+ * is under way, no other call runs meanwhile or after; what is open is
+ * forgotten.
+ */
+void sfs_mount_discard(struct sfs_fs *fs);
 
 /*
  * Before an unmount that must not take long: publishes what is left, and

@@ -103,6 +103,35 @@ int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
 	return 0;
 }
 
+/* What was in use when the mount died. */
+static void vols_drop(struct sfs_inodes *in)
+{
+	struct sfs_ivol *vol;
+	struct sfs_ivol *tmp;
+	unsigned int i;
+
+	vols_free(in);
+	INIT_LIST_HEAD(&in->vol_lru);
+	for (i = 0; i < SFS_IVOL_BUCKETS; i++) {
+		list_for_each_entry_safe(vol, tmp, &in->vol_hash[i], hash) {
+			list_del(&vol->hash);
+			kfree(vol);
+		}
+	}
+}
+
+void sfs_mount_discard(struct sfs_fs *fs)
+{
+	sfs_mount_kill(fs);
+	/* the worker may have inodes of its own in use */
+	WRITE_ONCE(fs->inodes->stopping, 1);
+	cancel_delayed_work_sync(&fs->inodes->scan);
+	flush_workqueue(fs->inodes->wq);
+	vols_drop(fs->inodes);
+	sfs_inodes_stop(fs);
+	sfs_mount_drop(fs);
+}
+
 int sfs_unmount(struct sfs_fs *fs)
 {
 	sfs_inodes_stop(fs);

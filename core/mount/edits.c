@@ -185,14 +185,20 @@ void sfs_mount_ack_worker(struct work_struct *work)
 	u64 oldest = sfs_engine_oldest(&fs->eng);
 	struct sfs_msg_ack *ack;
 	struct sfs_msg *msg;
+	bool newer;
 
-	if (oldest <= fs->acked_version)
+	spin_lock(&fs->txn_lock);
+	newer = fs->loaded && oldest > fs->acked_version;
+	spin_unlock(&fs->txn_lock);
+	if (!newer)
 		return;
 	msg = sfs_msg_alloc(SFS_MSG_ACK, sizeof(*ack));
 	if (!msg)
 		return;		/* the timer tries again */
 	ack = (struct sfs_msg_ack *)msg->payload;
 	ack->oldest = cpu_to_le64(oldest);
+	spin_lock(&fs->txn_lock);
 	fs->acked_version = oldest;
+	spin_unlock(&fs->txn_lock);
 	sfs_client_send(&fs->net, msg);
 }

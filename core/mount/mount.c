@@ -258,6 +258,23 @@ int sfs_mount_leave(struct sfs_fs *fs)
 	return ret;
 }
 
+void sfs_mount_kill(struct sfs_fs *fs)
+{
+	spin_lock(&fs->txn_lock);
+	fs->err = -EIO;
+	spin_unlock(&fs->txn_lock);
+	sfs_client_fail(&fs->net);
+	wake_up_all(&fs->txn_wait);
+}
+
+void sfs_mount_drop(struct sfs_fs *fs)
+{
+	sfs_mount_kill(fs);
+	quiesce(fs);
+	disconnect(fs);
+	fs_free(fs);
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 __u64 sfs_mount_cache_bytes(struct sfs_fs *fs)

@@ -13,6 +13,14 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
  */
 int sfs_mount_leave(struct sfs_fs *fs);
 
+/*
+ * The same without publishing or telling anybody, as if the mount had died:
+ * what it had not published is lost, the server takes back what it owned.
+ */
+/* Its first part: operations fail, waits end, nothing is published. */
+void sfs_mount_kill(struct sfs_fs *fs);
+void sfs_mount_drop(struct sfs_fs *fs);
+
 /* For the mount that runs.  One caller at a time, none while it leaves. */
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 

@@ -74,6 +74,7 @@ struct sfs_fs {
 	struct sfs_txn *frozen;		/* L(txn_lock): being published, or NULL */
 	u64 spare_seq;			/* L(txn_lock): for the next one, 0 none */
 	u64 run_id;			/* O(publisher): for the next run */
+	u64 taken_nr;			/* L(txn_lock): the reply to its publish is taken */
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
@@ -88,6 +89,7 @@ struct sfs_fs {
 
 	/* applied edits */
 	u64 applied_version;		/* L(txn_lock) */
+	u64 received_version;		/* L(txn_lock): of the last edit that came */
 	u64 acked_version;		/* L(txn_lock) */
 	struct work_struct ack_work;
 	struct mutex view_mutex;	/* who replaces the view */

@@ -60,6 +60,69 @@ static int join(struct sfs_fs *fs)
 	return ret;
 }
 
+/* One moment of the mount: what is open is in exactly one of the fields. */
+static void say(struct sfs_fs *fs, struct sfs_msg_greet *body, u64 oldest)
+{
+	spin_lock(&fs->txn_lock);
+	body->oldest = cpu_to_le64(fs->loaded ? oldest : 0);
+	body->applied = cpu_to_le64(fs->applied_version);
+	body->publish_nr = cpu_to_le64(fs->taken_nr);
+	body->txn_seq = cpu_to_le64(fs->txn->seq);
+	body->spare_seq = cpu_to_le64(fs->spare_seq);
+	if (fs->frozen && fs->frozen->nr > fs->taken_nr)
+		body->frozen_seq = cpu_to_le64(fs->frozen->seq);
+	spin_unlock(&fs->txn_lock);
+}
+
+/* Edits may have been lost with the connection of before. */
+static void check_version(struct sfs_fs *fs, u64 version)
+{
+	bool reload;
+
+	spin_lock(&fs->txn_lock);
+	reload = version > max(fs->applied_version, fs->received_version);
+	fs->reload |= reload;
+	/* whatever was acknowledged may not have arrived */
+	fs->acked_version = 0;
+	spin_unlock(&fs->txn_lock);
+	if (reload)
+		queue_work(fs->wq, &fs->edit_work);
+	queue_work(fs->wq, &fs->ack_work);
+}
+
+static int greet(struct sfs_fs *fs)
+{
+	const struct sfs_msg_greet_reply *body;
+	struct sfs_msg *reply;
+	struct sfs_msg *req;
+	bool recover;
+	u64 version;
+	int ret;
+
+	req = sfs_msg_alloc(SFS_MSG_GREET, sizeof(struct sfs_msg_greet));
+	if (!req)
+		return -ENOMEM;
+	say(fs, (struct sfs_msg_greet *)req->payload,
+	    sfs_engine_oldest(&fs->eng));
+	ret = sfs_client_greet(&fs->net, req, sizeof(*body), &reply);
+	if (ret < 0)
+		return ret;
+	body = (const struct sfs_msg_greet_reply *)reply->payload;
+	version = le64_to_cpu(body->version);
+	recover = le32_to_cpu(body->recover);
+	sfs_msg_free(reply);
+	if (recover) {
+		ret = sfs_locks_restate(fs);
+		if (ret == 0) {
+			req = sfs_msg_alloc_wait(SFS_MSG_GREETED, 0);
+			ret = sfs_client_greet(&fs->net, req, 0, NULL);
+		}
+	}
+	if (ret == 0)
+		check_version(fs, version);
+	return ret;
+}
+
 static int session_greet(void *arg)
 {
 	struct sfs_fs *fs = arg;
@@ -68,7 +131,7 @@ static int session_greet(void *arg)
 	spin_lock(&fs->txn_lock);
 	joined = fs->joined;
 	spin_unlock(&fs->txn_lock);
-	return joined ? -EIO : join(fs);
+	return joined ? greet(fs) : join(fs);
 }
 
 static void session_refused(void *arg, int err)
@@ -291,20 +354,25 @@ void sfs_session_edit_worker(struct work_struct *work)
 			ret = sfs_session_load(fs);
 		}
 	}
+	spin_lock(&fs->txn_lock);
+	if (fs->stopping)
+		ret = 0;
+	spin_unlock(&fs->txn_lock);
 	if (ret < 0)
 		sfs_mount_fail(fs, ret,
 			       "a new version of the manifest could not be applied");
 }
 
-static void session_event(void *arg, struct sfs_msg *msg)
+static struct sfs_msg *queue_edit(struct sfs_fs *fs, struct sfs_msg *msg)
 {
-	struct sfs_fs *fs = arg;
+	const struct sfs_msg_edit *body =
+		(const struct sfs_msg_edit *)msg->payload;
 
-	if (le16_to_cpu(msg->hdr.type) != SFS_MSG_EDIT) {
-		sfs_msg_free(msg);
-		return;
-	}
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return msg;
 	spin_lock(&fs->txn_lock);
+	fs->received_version = max(fs->received_version,
+				   le64_to_cpu(body->version));
 	if (fs->nr_edits < MAX_EDITS) {
 		list_add_tail(&msg->head, &fs->edits);
 		fs->nr_edits++;
@@ -313,8 +381,26 @@ static void session_event(void *arg, struct sfs_msg *msg)
 		fs->reload = true;
 	}
 	spin_unlock(&fs->txn_lock);
-	sfs_msg_free(msg);
 	queue_work(fs->wq, &fs->edit_work);
+	return msg;
+}
+
+static void session_event(void *arg, struct sfs_msg *msg)
+{
+	const struct sfs_msg_version *version;
+	struct sfs_fs *fs = arg;
+
+	switch (le16_to_cpu(msg->hdr.type)) {
+	case SFS_MSG_EDIT:
+		msg = queue_edit(fs, msg);
+		break;
+	case SFS_MSG_VERSION:
+		version = (const struct sfs_msg_version *)msg->payload;
+		if (sfs_msg_len(msg) >= sizeof(*version))
+			check_version(fs, le64_to_cpu(version->version));
+		break;
+	}
+	sfs_msg_free(msg);
 }
 
 void sfs_session_drop_edits(struct sfs_fs *fs)

@@ -11,6 +11,11 @@ extern const struct sfs_client_ops sfs_session_ops;
  * reads, unless it is there already.
  */
 int sfs_session_load(struct sfs_fs *fs);
+/*
+ * locks.c: tells a server that does not know them which locks this mount has,
+ * by any number of messages SFS_MSG_RESTATE through sfs_client_greet().
+ */
+int sfs_locks_restate(struct sfs_fs *fs);
 /* Edits in the order of versions, and the whole manifest when some are missing. */
 void sfs_session_edit_worker(struct work_struct *work);
 /* The connection is closed: what is queued is of no use. */

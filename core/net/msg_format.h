@@ -25,10 +25,15 @@ enum sfs_msg_type {
 	SFS_MSG_STATFS = 8,
 	SFS_MSG_ALLOC_DETAIL = 9,
 	SFS_MSG_LEAVE = 10,
+	/* introductions, in the slot for them */
+	SFS_MSG_GREET = 24,
+	SFS_MSG_RESTATE = 25,
+	SFS_MSG_GREETED = 26,
 	/* without a reply */
 	SFS_MSG_ACK = 32,
 	/* from the server */
 	SFS_MSG_EDIT = 64,
+	SFS_MSG_VERSION = 65,
 };
 
 enum sfs_slot {
@@ -59,6 +64,26 @@ struct sfs_msg_join_reply {
 	__le64 seq;		/* open sequence of the first transaction */
 	__le64 spare_seq;	/* and of the second */
 	__le64 run_id;		/* for the first run */
+};
+
+/*
+ * A mount that has joined introduces itself on a new connection: which versions
+ * it reads, and the sequences it may stamp with.  A server that does not know
+ * it asks for the rest: any number of RESTATE (locks, what is in use), then
+ * GREETED.
+ */
+struct sfs_msg_greet {
+	__le64 oldest;		/* version that it may still read */
+	__le64 applied;
+	__le64 publish_nr;	/* last one whose reply it has taken */
+	__le64 txn_seq;
+	__le64 spare_seq;	/* 0: none */
+	__le64 frozen_seq;	/* of publish_nr + 1, which is under way; 0: none */
+};
+struct sfs_msg_greet_reply {
+	__le64 version;		/* the newest */
+	__le32 recover;		/* restate */
+	__le32 pad;
 };
 
 /*
@@ -155,6 +180,11 @@ struct sfs_msg_alloc_detail_reply {
 
 struct sfs_msg_ack {
 	__le64 oldest;		/* version that this mount may still read */
+};
+
+/* Versions up to this one were sent; repeated to who has not acknowledged it. */
+struct sfs_msg_version {
+	__le64 version;
 };
 
 /* A new version: ids removed, then slices added as in manifest_reply. */

@@ -631,7 +631,7 @@ static bool wants_job(struct sfs_server *srv)
 
 	sfs_store_lock(srv->store);
 	wants = !srv->compact_err && !READ_ONCE(srv->stopping) &&
-		!READ_ONCE(srv->dead) &&
+		!READ_ONCE(srv->dead) && !srv->recovering &&
 		(nr >= L0_TRIGGER ||
 		 (nr > 0 && (srv->compact_forced ||
 			     sfs_port_trigger(srv->host,

@@ -29,13 +29,15 @@ static int forget(struct sfs_session *sess)
 	post = sfs_srv_post_alloc(&edit);
 	if (!post)
 		return -ENOMEM;
-	ret = sfs_store_begin(srv->store, &txn, 8,
+	ret = sfs_store_begin(srv->store, &txn, 2 + SFS_NR_SLOTS,
 			      sizeof(struct sfs_srv_state));
 	if (ret < 0)
 		goto err_post;
 	memset(sess->open_seqs, 0, sizeof(sess->open_seqs));
 	sess->joined = false;
+	sfs_srv_slots_del(sess, &txn);
 	sfs_store_del(srv->store, &txn, &key);
+	sfs_srv_locks_gone(sess);
 	ret = sfs_srv_new_version(srv, &txn, &edit, post);
 	if (ret < 0) {
 		sfs_store_poison(srv->store, &txn, ret);
@@ -89,10 +91,8 @@ static struct sfs_session *find_gone(struct sfs_server *srv)
 	return found;
 }
 
-void sfs_srv_gone_worker(struct work_struct *work)
+int sfs_srv_take_back_gone(struct sfs_server *srv)
 {
-	struct sfs_server *srv = container_of(work, struct sfs_server,
-					      gone_work);
 	struct sfs_session *sess;
 	int ret = sfs_store_error(srv->store);
 
@@ -105,6 +105,17 @@ void sfs_srv_gone_worker(struct work_struct *work)
 			ret = sfs_srv_take_back(sess);
 		sfs_session_put(sess);
 	}
+	return ret;
+}
+
+void sfs_srv_gone_worker(struct work_struct *work)
+{
+	struct sfs_server *srv = container_of(work, struct sfs_server,
+					      gone_work);
+
+	/* what an error leaves here is found again with the next who goes */
+	if (sfs_srv_take_back_gone(srv) == 0)
+		sfs_srv_try_thaw(srv);
 }
 
 void sfs_srv_kick_gone(struct sfs_server *srv)

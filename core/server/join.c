@@ -21,8 +21,10 @@
 /* ---- joining -------------------------------------------------------------------- */
 
 static void join_change(struct sfs_session *sess, struct sfs_store_txn *txn,
-			struct sfs_msg_join_reply *body)
+			const struct sfs_msg *req, struct sfs_msg *reply)
 {
+	struct sfs_msg_join_reply *body =
+		(struct sfs_msg_join_reply *)reply->payload;
 	struct sfs_server *srv = sess->srv;
 	struct sfs_srv_mount rec = {};
 	struct sfs_key key;
@@ -31,11 +33,51 @@ static void join_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	body->run_id = cpu_to_le64(srv->next_run++);
 	sess->joined = true;
+	sess->greeted = true;
 	key = SFS_SRV_KEY(SFS_SRV_MOUNT, sess->rid, 0);
 	sfs_store_put(srv->store, txn, &key, &rec, sizeof(rec));
+	sfs_srv_slot_put(sess, txn, req, reply);
 	sfs_srv_put_state(srv, txn);
 	sfs_session_get(sess);
 	list_add_tail(&sess->head, &srv->sessions);
+}
+
+/*
+ * The mount did not get the reply, or not yet: it gets the same.  To a server
+ * that does not know it otherwise this is its introduction: nothing can have
+ * happened since but what the reply says.
+ */
+static struct sfs_msg *join_again(struct sfs_session *sess)
+{
+	const struct sfs_msg_join_reply *body;
+	struct sfs_server *srv = sess->srv;
+	struct sfs_msg *reply = NULL;
+	u64 ticket;
+	int ret;
+
+	sfs_store_lock(srv->store);
+	if (sess->slots[SFS_SLOT_GREET].reply)
+		reply = sfs_msg_copy_wait(sess->slots[SFS_SLOT_GREET].reply);
+	if (!reply || sfs_msg_len(reply) < sizeof(*body)) {
+		sfs_store_unlock(srv->store);
+		sfs_msg_free(reply);
+		return ERR_PTR(-EPROTO);
+	}
+	if (!sess->greeted) {
+		body = (const struct sfs_msg_join_reply *)reply->payload;
+		memset(sess->open_seqs, 0, sizeof(sess->open_seqs));
+		sess->open_seqs[0] = le64_to_cpu(body->seq);
+		sess->open_seqs[1] = le64_to_cpu(body->spare_seq);
+		sess->greeted = true;
+	}
+	ticket = sfs_store_ticket(srv->store) - 1;
+	sfs_store_unlock(srv->store);
+	ret = sfs_srv_commit(srv, ticket);
+	sfs_srv_try_thaw(srv);
+	if (ret == 0)
+		return reply;
+	sfs_msg_free(reply);
+	return ERR_PTR(ret);
 }
 
 struct sfs_msg *sfs_srv_join(struct sfs_server *srv, const struct sfs_msg *req,
@@ -53,20 +95,23 @@ struct sfs_msg *sfs_srv_join(struct sfs_server *srv, const struct sfs_msg *req,
 	ret = -ENOMEM;
 	if (!sess || !reply)
 		goto err_free;
-	ret = sfs_store_begin(srv->store, &txn, 2,
+	ret = sfs_store_begin(srv->store, &txn, 3,
 			      sizeof(struct sfs_srv_state) +
-				      sizeof(struct sfs_srv_mount));
+				      sizeof(struct sfs_srv_mount) +
+				      SFS_SRV_SLOT_ROOM(sfs_msg_len(reply)));
 	if (ret < 0)
 		goto err_free;
 	old = sfs_session_find(srv, rid);
 	if (old) {
-		sfs_session_put(old);
 		sfs_store_abort(srv->store, &txn);
-		ret = -EALREADY;
-		goto err_free;
+		sfs_session_put(sess);
+		sfs_msg_free(reply);
+		*ret_sess = old;
+		return join_again(old);
 	}
-	join_change(sess, &txn,
-		    (struct sfs_msg_join_reply *)reply->payload);
+	join_change(sess, &txn, req, reply);
+	sfs_msg_free(sess->slots[SFS_SLOT_GREET].reply);
+	sess->slots[SFS_SLOT_GREET].reply = sfs_msg_copy_wait(reply);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
 	*ret_sess = sess;
 	if (ret == 0)

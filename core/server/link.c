@@ -82,6 +82,13 @@ static struct sfs_msg *greet(struct sfs_link *link, struct sfs_msg *msg)
 	case SFS_MSG_JOIN:
 		reply = sfs_srv_join(srv, msg, &sess);
 		break;
+	case SFS_MSG_GREET:
+		reply = sfs_srv_greet(srv, msg, &sess);
+		break;
+	case SFS_MSG_RESTATE:
+		return sfs_srv_restate(srv, msg);
+	case SFS_MSG_GREETED:
+		return sfs_srv_greeted(srv, msg);
 	default:
 		reply = ERR_PTR(-EOPNOTSUPP);
 	}
@@ -89,6 +96,9 @@ static struct sfs_msg *greet(struct sfs_link *link, struct sfs_msg *msg)
 		/* before the answer, so that nothing that follows is lost */
 		if (!IS_ERR(reply))
 			link_bind(link, sess);
+		if (!IS_ERR(reply) &&
+		    le16_to_cpu(msg->hdr.type) == SFS_MSG_GREET)
+			sfs_srv_greet_version(srv, reply);
 		sfs_session_put(sess);
 	}
 	return reply;

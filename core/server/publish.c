@@ -132,14 +132,16 @@ static int publish_space(struct sfs_session *sess, struct sfs_store_txn *txn,
 static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 			  const struct publish *pub, struct sfs_edit *edit,
 			  struct sfs_srv_post *post,
-			  struct sfs_msg_publish_reply *body)
+			  const struct sfs_msg *req, struct sfs_msg *reply)
 {
+	struct sfs_msg_publish_reply *body =
+		(struct sfs_msg_publish_reply *)reply->payload;
 	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_MOUNT, sess->rid, 0);
 	struct sfs_server *srv = sess->srv;
 	struct sfs_srv_mount rec;
 	int ret;
 
-	srv->next_seq = max(srv->next_seq, pub->max_stamp + 1);
+	sfs_srv_raise_seq(srv, pub->max_stamp);
 	sfs_srv_close_seq(sess, pub->txn_seq);
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	body->run_id = cpu_to_le64(srv->next_run++);
@@ -154,6 +156,7 @@ static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	rec.publish_nr = cpu_to_le64(pub->nr);
 	rec.version = cpu_to_le64(edit->version);
 	sfs_store_put(srv->store, txn, &key, &rec, sizeof(rec));
+	sfs_srv_slot_put(sess, txn, req, reply);
 	return ret;
 }
 
@@ -183,7 +186,7 @@ static int publish_fits(struct sfs_session *sess, const struct publish *pub)
 }
 
 static int publish(struct sfs_session *sess, struct publish *pub,
-		   struct sfs_msg_publish_reply *body)
+		   const struct sfs_msg *req, struct sfs_msg *reply)
 {
 	struct sfs_server *srv = sess->srv;
 	struct sfs_edit edit = {
@@ -192,9 +195,10 @@ static int publish(struct sfs_session *sess, struct publish *pub,
 		.nr_add = pub->slice ? 1 : 0,
 		.add = &pub->slice,
 	};
-	u32 items = 2 + 2 * pub->nr_closed + 3 * pub->nr_consumed +
+	u32 items = 3 + 2 * pub->nr_closed + 3 * pub->nr_consumed +
 		    3 * pub->nr_freed;
 	u32 bytes = sizeof(struct sfs_srv_mount) +
+		    SFS_SRV_SLOT_ROOM(sfs_msg_len(reply)) +
 		    24 * (pub->nr_consumed + pub->nr_freed);
 	struct sfs_store_txn txn;
 	struct sfs_srv_post *post;
@@ -216,7 +220,7 @@ static int publish(struct sfs_session *sess, struct publish *pub,
 		pub->slice->id = srv->next_slice++;
 		pub->slice->order = srv->next_order++;
 	}
-	ret = publish_change(sess, &txn, pub, &edit, post, body);
+	ret = publish_change(sess, &txn, pub, &edit, post, req, reply);
 	if (ret < 0) {
 		if (list_empty(&post->head))
 			sfs_srv_post_free(post);
@@ -242,12 +246,23 @@ struct sfs_msg *sfs_srv_publish(struct sfs_session *sess, struct sfs_msg *req)
 		return ERR_PTR(-ENOMEM);
 	ret = decode_publish(sess, req, &pub);
 	if (ret == 0)
-		ret = publish(sess, &pub,
-			      (struct sfs_msg_publish_reply *)reply->payload);
+		ret = publish(sess, &pub, req, reply);
 	if (pub.slice)
 		sfs_slice_put(pub.slice);
 	if (ret == 0)
 		return reply;
 	sfs_msg_free(reply);
 	return ERR_PTR(ret);
+}
+
+void sfs_srv_publish_again(struct sfs_session *sess, const struct sfs_msg *req)
+{
+	const struct sfs_msg_publish *body =
+		(const struct sfs_msg_publish *)req->payload;
+
+	if (sfs_msg_len(req) < sizeof(*body))
+		return;
+	sfs_store_lock(sess->srv->store);
+	sfs_srv_close_seq(sess, le64_to_cpu(body->txn_seq));
+	sfs_store_unlock(sess->srv->store);
 }

@@ -10,8 +10,9 @@
  *
  * Owned and pending segments have items in the store; live ones are those that
  * the slices refer to and free ones are the rest, so the map in memory is
- * rebuilt from the store's items.  After a start nobody owns anything and
- * nobody reads anything: what was owned or pending becomes live or free.
+ * rebuilt from the store's items.  After a start mounts of before own what they
+ * owned and may read what they read; the compaction of before is abandoned, and
+ * what it owned is closed.
  *
  * Watermarks: compaction may take the last segment, deleting operations leave
  * what two jobs need, everybody else leaves the deleters' reserve besides.  The
@@ -382,35 +383,6 @@ static int load_kind(struct sfs_server *srv, u64 kind, u32 state)
 	return ret;
 }
 
-/* Deletes a batch of owned or pending items; nobody is there to mind. */
-static int forget_batch(struct sfs_server *srv, u64 kind)
-{
-	struct sfs_key key = SFS_SRV_KEY(kind, 0, 0);
-	struct sfs_key last = SFS_SRV_KEY(kind, U64_MAX, U64_MAX);
-	struct sfs_store_txn txn;
-	int nr = 0;
-	u8 none;
-	int ret;
-
-	ret = sfs_store_begin(srv->store, &txn, RECLAIM_BATCH, 0);
-	if (ret < 0)
-		return ret;
-	while (nr < RECLAIM_BATCH &&
-	       (ret = sfs_engine_next(srv->items, &key, &last, &none, 0)) >= 0) {
-		set_state(&srv->segs, key.f3,
-			  seg_refs(&srv->segs, key.f3) ? SFS_SEG_LIVE :
-							 SFS_SEG_FREE);
-		sfs_store_del(srv->store, &txn, &key);
-		sfs_key_inc(&key);
-		nr++;
-	}
-	if (nr)
-		sfs_store_end(srv->store, &txn);
-	else
-		sfs_store_abort(srv->store, &txn);
-	return ret < 0 && ret != -ENOENT ? ret : nr;
-}
-
 int sfs_segs_load(struct sfs_server *srv)
 {
 	struct sfs_manifest *man = sfs_engine_manifest(&srv->vol);
@@ -433,9 +405,7 @@ int sfs_segs_load(struct sfs_server *srv)
 		ret = load_kind(srv, SFS_SRV_OWNED, SFS_SEG_OWNED);
 	if (ret == 0)
 		ret = load_kind(srv, SFS_SRV_PENDING, SFS_SEG_PENDING);
-	while (ret == 0 && (ret = forget_batch(srv, SFS_SRV_OWNED)) > 0)
-		ret = 0;
-	while (ret == 0 && (ret = forget_batch(srv, SFS_SRV_PENDING)) > 0)
-		ret = 0;
+	if (ret == 0)
+		ret = sfs_segs_reclaim_owner(srv, SFS_SRV_OWNER_JOB);
 	return ret;
 }

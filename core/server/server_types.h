@@ -52,6 +52,7 @@ struct sfs_session {
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */
+	bool greeted;			/* L(store): since this server started */
 	struct sfs_manifest *load_man;	/* O(session slot): being loaded */
 	u64 load_publish_nr;		/* O(session slot): its last publish in that */
 	struct sfs_session_slot {
@@ -70,6 +71,7 @@ struct sfs_session {
 struct sfs_srv_post {
 	struct list_head head;
 	u64 ticket;
+	u64 version;
 	struct sfs_msg *edit;
 };
 
@@ -82,7 +84,12 @@ struct sfs_server {
 
 	u64 version;			/* L(store) */
 	u64 stable;			/* L(store) */
-	u64 next_seq;			/* L(store) */
+	spinlock_t seq_lock;
+	u64 next_seq;			/* L(seq_lock) */
+	u64 seq_logged;			/* L(store), L(seq_lock): reserved up to it */
+	u64 seq_ticket;			/* L(seq_lock): with which that is durable */
+	u64 seq_durable;		/* L(seq_lock): known to be durable */
+	struct work_struct seq_work;	/* reserves more */
 	u64 next_run;			/* L(store) */
 	u64 next_slice;			/* L(store) */
 	u64 next_order;			/* L(store) */
@@ -106,6 +113,8 @@ struct sfs_server {
 	struct list_head sessions;	/* L(store) */
 	struct list_head posts;		/* L(store) to add */
 	struct mutex post_mutex;	/* one sender at a time */
+	u64 sent_version;		/* L(post_mutex) */
+	struct delayed_work nudge_work;	/* tells who lags what was sent */
 
 	struct workqueue_struct *wq;		/* I: requests */
 	struct workqueue_struct *end_wq;	/* I: what waits for works of wq */
@@ -113,11 +122,13 @@ struct sfs_server {
 	struct work_struct compact_work;
 	struct work_struct reclaim_work;
 	struct work_struct gone_work;
+	u8 *slot_buf;			/* L(store): SFS_ITEM_MAX_VAL */
 	bool compact_forced;		/* L(store): space is short */
 	bool compacting;		/* L(store) */
 	u64 compact_starved;		/* L(store): more free segments than these are needed */
 	u64 compact_order;		/* L(store): up to it level 0 is being merged */
 	bool stopping;			/* A */
+	bool recovering;		/* A, L(store) to change: waits for mounts */
 	bool dead;			/* A: killed, sends nothing any more */
 	int compact_err;		/* L(store) */
 };

@@ -5,7 +5,7 @@
  * Each slot has a queue and a worker, so one request of a slot is handled at a
  * time and those of different slots side by side.  A request that comes again
  * with the number of the last one gets the same reply again; older ones are
- * dropped.
+ * dropped.  While the server recovers requests wait in their queues.
  *
  * A session is referenced by the server's list as long as the mount is one of
  * the volume's, by each link that has it, and by who found it.  It is freed by
@@ -120,9 +120,12 @@ static void slot_worker(struct work_struct *work)
 	struct sfs_msg *req;
 	u64 seq;
 
-	while ((req = next_request(slot))) {
+	while (!READ_ONCE(slot->sess->srv->recovering) &&
+	       (req = next_request(slot))) {
 		seq = le64_to_cpu(req->hdr.seq);
 		if (seq == slot->seq && slot->reply) {
+			if (le16_to_cpu(req->hdr.type) == SFS_MSG_PUBLISH)
+				sfs_srv_publish_again(slot->sess, req);
 			sfs_session_send(slot->sess,
 					 sfs_msg_copy_wait(slot->reply));
 		} else if (seq > slot->seq) {
@@ -210,6 +213,19 @@ struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid)
 	return sess;
 }
 
+void sfs_session_kick_all(struct sfs_server *srv)
+{
+	struct sfs_session *sess;
+	int i;
+
+	sfs_store_lock(srv->store);
+	list_for_each_entry(sess, &srv->sessions, head) {
+		for (i = 0; i < SFS_NR_SLOTS; i++)
+			queue_work(srv->wq, &sess->slots[i].work);
+	}
+	sfs_store_unlock(srv->store);
+}
+
 void sfs_session_shut(struct sfs_session *sess)
 {
 	struct sfs_conn *conn;
@@ -287,7 +303,7 @@ u64 sfs_srv_open_seq(struct sfs_session *sess)
 
 	for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
 		if (!sess->open_seqs[i]) {
-			sess->open_seqs[i] = sess->srv->next_seq++;
+			sess->open_seqs[i] = sfs_srv_take_seq(sess->srv);
 			return sess->open_seqs[i];
 		}
 	}

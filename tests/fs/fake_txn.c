@@ -352,6 +352,16 @@ void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 	fs->opts = *opts;
 }
 
+void sfs_mount_kill(struct sfs_fs *fs)
+{
+	fake_crash(fs->fake->vol);
+}
+
+void sfs_mount_drop(struct sfs_fs *fs)
+{
+	sfs_mount_leave(fs);
+}
+
 int sfs_mount_leave(struct sfs_fs *fs)
 {
 	struct fake_txn *ft = fs->fake;
