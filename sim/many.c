@@ -164,6 +164,17 @@ struct many *many_create(u64 seed, const struct many_opts *opts)
 
 /* ---- running --------------------------------------------------------------------------- */
 
+void many_broken(struct many *m)
+{
+	m->nr_broken++;
+}
+
+void many_healed(struct many *m)
+{
+	m->nr_broken--;
+	m->healed_ns = shim_clock_ns();
+}
+
 /* Whatever happens, an operation ends, once everything works. */
 static void watch_over(void *arg)
 {
@@ -177,7 +188,7 @@ static void watch_over(void *arg)
 		now = shim_clock_ns();
 		for (i = 0; i < m->nr_actors; i++) {
 			c = m->actors[i].call;
-			if (!c || m->healed_ns == U64_MAX ||
+			if (!c || m->nr_broken ||
 			    now - max(c->began_ns, m->healed_ns) <= MAX_OP_NS)
 				continue;
 			pm_op_to_text(&c->op, text, sizeof(text));

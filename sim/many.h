@@ -90,7 +90,8 @@ struct many {
 	bool walkers_stop;
 	bool stop;
 	bool watched;
-	u64 healed_ns;		/* since when everything works; U64_MAX: it does not */
+	u32 nr_broken;		/* agents that have broken something */
+	u64 healed_ns;		/* since when nothing is */
 	struct shim_task *overseer;
 	u64 nr_ops;
 	u64 nr_good;		/* that did not fail */
@@ -115,6 +116,9 @@ void many_unmount(struct many *m, u32 nr);
 void many_run(struct many *m, u32 ops);
 void many_start(struct many *m, u32 ops);
 void many_join(struct many *m);
+/* Between the two no operation needs to get on. */
+void many_broken(struct many *m);
+void many_healed(struct many *m);
 /* Nothing runs: what each mount shows is what the operations made. */
 void many_compare(struct many *m, bool quiet);
 

@@ -176,7 +176,7 @@ static void kill_servers(void *arg)
 
 	while (k->times-- && !k->stop) {
 		wait_for_trouble(m);
-		m->healed_ns = U64_MAX;
+		many_broken(m);
 		sfs_server_kill(m->w->srv);
 		m->w->srv = NULL;
 		sim_trace_add(m->w, shim_clock_ns());
@@ -189,7 +189,7 @@ static void kill_servers(void *arg)
 			sfs_server_kill(m->w->srv);
 			start_server(m);
 		}
-		m->healed_ns = shim_clock_ns();
+		many_healed(m);
 	}
 }
 

@@ -168,10 +168,10 @@ static void weather(void *arg)
 	struct many_wire *wi = arg;
 
 	while (!wi->stop) {
-		wi->m->healed_ns = U64_MAX;
+		many_broken(wi->m);
 		change(wi);
 		clear_up(wi);
-		wi->m->healed_ns = shim_clock_ns();
+		many_healed(wi->m);
 		shim_sleep_ns(sim_rnd(&wi->rng, 3000000000ULL));
 	}
 }
