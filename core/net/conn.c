@@ -24,15 +24,18 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "base/triggers.h"
 
-/* Of messages under way to one end: more than any number of slots needs. */
+/* Under way to one end: more than any number of slots and locks needs. */
 #define MAX_QUEUED 16384
+#define MAX_QUEUED_BYTES (64U << 20)
 
 struct sfs_conn_end {
 	struct sfs_conn *conn;
 	spinlock_t lock;
 	struct list_head queue;		/* L(lock) */
 	u32 nr_queued;			/* L(lock) */
+	u32 bytes_queued;		/* L(lock) */
 	bool shut;			/* L(lock) */
 	bool told;			/* O(worker): that it has ended */
 	struct work_struct work;
@@ -44,7 +47,7 @@ struct sfs_conn {
 	refcount_t refs;		/* one for each end, and who sends */
 	struct sfs_host *host;		/* I */
 	struct workqueue_struct *wq;	/* I */
-	const struct sfs_wire *wire;		/* I */
+	const struct sfs_wire *wire;	/* I */
 	struct sfs_conn_end end[2];
 };
 
@@ -107,20 +110,43 @@ static struct sfs_msg *next_msg(struct sfs_conn_end *end, bool *ret_shut)
 		if (msg) {
 			list_del_init(&msg->head);
 			end->nr_queued--;
+			end->bytes_queued -= sfs_msg_len(msg);
 		}
 	}
 	spin_unlock(&end->lock);
 	return msg;
 }
 
+/* What the triggers have for a message, in place of a test's wires. */
+static enum sfs_wire_fate triggered(struct sfs_conn *conn)
+{
+	u8 ms;
+
+	if (sfs_port_trigger(conn->host, SFS_TRIGGER_NET_DELAY)) {
+		sfs_port_random(conn->host, &ms, sizeof(ms));
+		msleep(1 + ms);
+	}
+	if (sfs_port_trigger(conn->host, SFS_TRIGGER_NET_LOSE))
+		return SFS_WIRE_LOSE;
+	if (sfs_port_trigger(conn->host, SFS_TRIGGER_NET_CUT))
+		return SFS_WIRE_CUT;
+	return sfs_port_trigger(conn->host, SFS_TRIGGER_NET_TWICE) ?
+		       SFS_WIRE_TWICE : SFS_WIRE_PASS;
+}
+
 static void arrives(struct sfs_conn_end *end, struct sfs_msg *msg)
 {
+	int side = end == &end->conn->end[SFS_CONN_SERVER];
 	struct sfs_conn *conn = end->conn;
-	enum sfs_wire_fate fate = SFS_WIRE_PASS;
+	enum sfs_wire_fate fate;
 
 	if (conn->wire->fate)
-		fate = conn->wire->fate(conn->wire->arg, conn,
-					end == &conn->end[SFS_CONN_SERVER], msg);
+		fate = conn->wire->fate(conn->wire->arg, conn, side, msg);
+	else
+		fate = triggered(conn);
+	/* it is not to arrive once the other side may think that it did not */
+	if (sfs_conn_is_shut(conn))
+		fate = SFS_WIRE_LOSE;
 	if (fate == SFS_WIRE_CUT)
 		sfs_conn_shut(conn);
 	if (fate == SFS_WIRE_CUT || fate == SFS_WIRE_LOSE) {
@@ -157,6 +183,7 @@ static void shut_end(struct sfs_conn_end *end)
 	spin_lock(&end->lock);
 	list_splice_init(&end->queue, &lost);
 	end->nr_queued = 0;
+	end->bytes_queued = 0;
 	if (!end->shut) {
 		end->shut = true;
 		if (end->ops)
@@ -248,10 +275,12 @@ void sfs_conn_send(struct sfs_conn *conn, int from_side, struct sfs_msg *msg)
 
 	spin_lock(&end->lock);
 	if (!end->shut) {
-		full = end->nr_queued == MAX_QUEUED;
+		full = end->nr_queued == MAX_QUEUED ||
+		       end->bytes_queued > MAX_QUEUED_BYTES;
 		if (!full) {
 			list_add_tail(&msg->head, &end->queue);
 			end->nr_queued++;
+			end->bytes_queued += sfs_msg_len(msg);
 			msg = NULL;
 			if (end->ops)
 				queue_work(conn->wq, &end->work);
