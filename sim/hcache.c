@@ -516,29 +516,44 @@ static bool read_hit(struct hnode *n, u64 off, u8 *buf, u32 len, s64 *ret)
 	return true;
 }
 
-static s64 read_miss(struct hcache *hc, struct hnode *n, u64 off, u8 *buf,
-		     u32 len)
+/* Everything that is needed and not valid. */
+static int fill(struct hcache *hc, struct hnode *n, u64 off, u32 len)
 {
 	u64 last = min_t(u64, NR_PAGES, DIV_ROUND_UP(off + len, PAGE));
-	s64 ret = 0;
+	int ret = 0;
 	u32 p;
 
 	if (!attr_valid(n))
 		ret = load_attr(hc, n);
-	if (ret)
-		return ret;
-	if (!S_ISREG(n->attr.mode))
-		return sfs_file_read(hc->fs, n->ino, off, buf, len);
+	if (!ret && !S_ISREG(n->attr.mode))
+		return -EOPNOTSUPP;
 	for (p = off / PAGE; p < last && !ret; p++) {
 		if (!page_valid(n, &n->pages[p]))
 			ret = fill_page(hc, n, p);
 	}
-	if (ret)
-		return ret;
-	/* a revoke waits for our use, so only what is direct came between */
-	if (!read_hit(n, off, buf, len, &ret))
-		shim_fail("inode %llu: the cache was invalidated in a use, generation %llu, %u changes",
-			  n->ino, n->gen, n->changing);
+	return ret;
+}
+
+/*
+ * In a use for reading.  Pages that are written back meanwhile, because the
+ * lock will be one for reading alone, change attributes.
+ */
+static s64 read_miss(struct hcache *hc, struct hnode *n, u64 off, u8 *buf,
+		     u32 len)
+{
+	u64 gen = n->gen;
+	s64 ret;
+
+	do {
+		ret = fill(hc, n, off, len);
+		if (ret == -EOPNOTSUPP)
+			return sfs_file_read(hc->fs, n->ino, off, buf, len);
+		if (ret)
+			return ret;
+		if (n->gen != gen)
+			shim_fail("inode %llu: the cache was invalidated in a use, generation %llu, was %llu, %u changes",
+				  n->ino, n->gen, gen, n->changing);
+	} while (!read_hit(n, off, buf, len, &ret));
 	return ret;
 }
 

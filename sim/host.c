@@ -52,6 +52,8 @@ struct sfs_host {
 	struct list_head lines;
 	u32 nr_lines;
 	char down[120];
+	struct sfs_fs *downs[8];	/* of whom it was said */
+	u32 nr_downs;
 	s64 wall_offset;
 	u64 cache_budget;
 	u32 arm_all;
@@ -287,9 +289,15 @@ u64 sfs_port_cache_budget(struct sfs_host *host)
 void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 			 const char *why)
 {
-	if (host->down[0])
-		shim_fail("the mount is down twice: %s, then %s", host->down,
-			  why);
+	u32 i;
+
+	for (i = 0; i < host->nr_downs; i++) {
+		if (host->downs[i] == fs)
+			shim_fail("a mount is down twice: %s, then %s",
+				  host->down, why);
+	}
+	if (host->nr_downs < ARRAY_SIZE(host->downs))
+		host->downs[host->nr_downs++] = fs;
 	strscpy(host->down, why, sizeof(host->down));
 	if (host->verbose)
 		shim_eprintf("[down] %s\n", why);
@@ -365,6 +373,7 @@ const char *sim_host_down(const struct sfs_host *host)
 void sim_host_down_forget(struct sfs_host *host)
 {
 	host->down[0] = '\0';
+	host->nr_downs = 0;
 }
 
 /* ---- settings ----------------------------------------------------------- */

@@ -150,6 +150,7 @@ struct many *many_create(u64 seed, const struct many_opts *opts)
 
 	m->w = w;
 	m->opts = *opts;
+	m->opts.no_opens = shim_getenv("SIM_NO_OPENS");
 	many_wire_create(m);
 	many_plug(m, sim_image_clone(fresh[0]), sim_image_clone(fresh[1]));
 	many_up(m);
@@ -213,7 +214,8 @@ void many_start(struct many *m, u32 ops)
 		a = &m->actors[i];
 		a->task = NULL;
 		a->ops_left = ops;
-		if (a->mnt->fs)
+		a->alive = a->mnt->fs;
+		if (a->alive)
 			a->task = shim_go("actor", many_act, a);
 	}
 }

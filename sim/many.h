@@ -69,6 +69,7 @@ struct many_actor {
 	u32 nr_opens;
 	u64 opens[MANY_MAX_OPENS];
 	struct many_call *call;	/* the one that runs */
+	bool alive;		/* its task has not ended */
 	struct shim_task *task;
 };
 
@@ -76,6 +77,7 @@ struct many_opts {
 	u32 nr_mounts;
 	u32 nr_actors;		/* of each mount */
 	u32 max_file;		/* bytes, about */
+	bool no_opens;		/* SIM_NO_OPENS=1: no file is held open */
 };
 
 struct many {
@@ -163,6 +165,8 @@ void lin_close(struct lin *l, u64 ino);
 
 void many_walkers_start(struct many *m);
 void many_walkers_join(struct many *m);
+/* They wait for nothing any more. */
+void many_walkers_kill(struct many *m);
 void many_walkers_forget(struct many *m);
 void many_walkers_check(struct many *m, const struct sim_tree *t);
 

@@ -474,6 +474,11 @@ static void adapt(struct many_actor *a, const struct posix *pm,
 {
 	u32 limit = a->m->opts.max_file;
 
+	if ((op->type == PM_CLOSE || op->type == PM_OPEN) &&
+	    a->m->opts.no_opens) {
+		op->type = PM_STAT_MORE;
+		op->ino = 1;
+	}
 	if (op->type == PM_CLOSE || op->type == PM_OPEN) {
 		op->type = PM_OPEN;
 		if (a->nr_opens == MANY_MAX_OPENS ||
@@ -583,6 +588,7 @@ void many_act(void *arg)
 		if (sim_one_in(&a->rng, 40))
 			hcache_flush_all(a->mnt->cache);
 	}
+	a->alive = false;
 }
 
 void many_actor_init(struct many *m, u32 nr, struct many_mount *mnt)

@@ -40,6 +40,7 @@ struct many_walker {
 	u32 nr_known;
 	u32 max_known;
 	u64 nr_seen;
+	bool alive;
 	struct shim_task *task;
 };
 
@@ -169,6 +170,7 @@ static void walker(void *arg)
 		}
 		shim_sleep_ns(sim_rnd(&wk->rng, 200000000));
 	}
+	wk->alive = false;
 }
 
 void many_walkers_start(struct many *m)
@@ -184,7 +186,18 @@ void many_walkers_start(struct many *m)
 		wk->m = m;
 		wk->index = i;
 		wk->rng = wk->rng ?: sim_rnd(&m->w->rng, 1ULL << 48);
+		wk->alive = true;
 		wk->task = shim_go("walker", walker, wk);
+	}
+}
+
+void many_walkers_kill(struct many *m)
+{
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		if (m->walkers[i].alive)
+			shim_task_kill(m->walkers[i].task, true);
 	}
 }
 
