@@ -121,5 +121,5 @@ void sfs_srv_gone_worker(struct work_struct *work)
 void sfs_srv_kick_gone(struct sfs_server *srv)
 {
 	if (!READ_ONCE(srv->stopping))
-		queue_work(srv->wq, &srv->gone_work);
+		queue_work(srv->end_wq, &srv->gone_work);
 }
