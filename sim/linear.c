@@ -69,7 +69,7 @@ static void *grown(void *old, u32 nr, u32 *max, size_t size)
 	return new;
 }
 
-/* ---- reports ---------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------- */
 
 static void show_call(const struct many_call *c)
 {
@@ -117,7 +117,7 @@ no_order(const struct lin *l, const struct many_call *c, const char *why)
 		  why);
 }
 
-/* ---- searching --------------------------------------------------------------------- */
+/* ---- searching ----------------------------------------------------------- */
 
 struct search {
 	struct lin *l;
@@ -330,7 +330,7 @@ u32 lin_width(const struct lin *l)
 	return l->nr_states;
 }
 
-/* ---- at rest ------------------------------------------------------------------------- */
+/* ---- at rest ------------------------------------------------------------- */
 
 void lin_look(struct lin *l, const struct sim_tree *t, const char *from)
 {

@@ -11,9 +11,10 @@
  * the order that was found.  That is replayed from the state at the last
  * settling, for every choice, until one is what is there.
  *
- * Two things are weaker.  A call during which a transaction was frozen may be
- * on either side.  And files that were written through the cache or in place by
- * what may be lost have whatever size and contents they have.
+ * Two things are weaker.  A call that nobody learned the end of, or during which
+ * a transaction was frozen, may be on either side.  And files that were written
+ * through the cache or in place by what may be lost have whatever size and
+ * contents they have.
  */
 #include "sim/many.h"
 
@@ -27,7 +28,7 @@
 #include "shim/shim.h"
 
 #define MAX_CALLS 8192
-#define MAX_UNSURE 7
+#define MAX_UNSURE 9
 #define MAX_LOOSE 256
 #define WHY 300
 
@@ -114,9 +115,10 @@ static void collect(struct replay *r, const struct lin_state *st,
 	for (i = 0; i < r->nr; i++) {
 		c = r->calls[i];
 		find_made(r, c);
-		if (r->fate[c->mount].dead && resizes(c) &&
-		    (c->unknown || !c->direct ||
-		     c->txn_last > r->fate[c->mount].durable))
+		if (resizes(c) &&
+		    (c->unknown || (r->fate[c->mount].dead &&
+				    (!c->direct || c->txn_last >
+						   r->fate[c->mount].durable))))
 			loosen(r, c->op.ino);
 	}
 }
@@ -130,7 +132,7 @@ static void find_unsure(struct replay *r)
 	r->nr_unsure = 0;
 	for (i = 0; i < r->nr && r->nr_unsure < MAX_UNSURE; i++) {
 		c = r->calls[i];
-		if (r->fate[c->mount].dead &&
+		if (!r->fate[c->mount].dead ? c->unknown :
 		    c->txn_first <= r->durable[c->mount] &&
 		    (c->unknown || c->txn_last > r->durable[c->mount]))
 			r->unsure[r->nr_unsure++] = i;
@@ -142,8 +144,6 @@ static bool is_left(const struct replay *r, u32 i)
 	const struct many_call *c = r->calls[i];
 	u32 k;
 
-	if (!r->fate[c->mount].dead)
-		return true;
 	/* these are no changes of the volume, and are counted again */
 	if (c->op.type == PM_OPEN || c->op.type == PM_CLOSE)
 		return !c->unknown;
@@ -151,7 +151,8 @@ static bool is_left(const struct replay *r, u32 i)
 		if (r->unsure[k] == i)
 			return r->unsure_in >> k & 1;
 	}
-	return c->txn_first <= r->durable[c->mount];
+	return !r->fate[c->mount].dead ||
+	       c->txn_first <= r->durable[c->mount];
 }
 
 /* Files nobody has open on a mount that lives are gone. */

@@ -44,7 +44,7 @@ static bool say(char *why, u32 size, const char *fmt, ...)
 	return false;
 }
 
-/* ---- contents that are shared ------------------------------------------------- */
+/* ---- contents that are shared -------------------------------------------- */
 
 /* Contents that more than one state has. */
 struct shared {
@@ -106,7 +106,7 @@ static void data_own(struct pm_inode *in)
 	in->data = mine;
 }
 
-/* ---- states ------------------------------------------------------------------------ */
+/* ---- states -------------------------------------------------------------- */
 
 struct lin_state *lin_state_create(struct posix *pm)
 {
@@ -187,7 +187,7 @@ void lin_state_hash(struct lin_state *st)
 	st->hash = h;
 }
 
-/* ---- which calls have to do with each other --------------------------------------- */
+/* ---- which calls have to do with each other ------------------------------ */
 
 bool lin_changes(const struct many_call *c)
 {
@@ -250,7 +250,7 @@ bool lin_related(const struct many_call *a, const struct many_call *b)
 	return false;
 }
 
-/* ---- dead inodes ---------------------------------------------------------------------- */
+/* ---- dead inodes --------------------------------------------------------- */
 
 static bool is_dead(const struct posix *pm, u64 ino)
 {
@@ -306,7 +306,7 @@ void lin_state_close(struct lin_state *st, u64 ino)
 	bury(st, ino);
 }
 
-/* ---- attributes -------------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------- */
 
 static bool time_eq(const struct sfs_time *a, const struct sfs_time *b)
 {
@@ -387,7 +387,7 @@ bool lin_attr_fits(struct lin_state *st, const struct sfs_attr *at, bool dirty,
 	return true;
 }
 
-/* ---- answers ------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 static u64 parent_of(const struct posix *pm, u64 dir)
 {
@@ -527,7 +527,7 @@ bool lin_may(const struct lin_state *st, const struct many_call *c, char *why,
 	return seen_fits(st->pm, c, why, size);
 }
 
-/* ---- happening -------------------------------------------------------------------------------- */
+/* ---- happening ----------------------------------------------------------- */
 
 static void opened(struct lin_state *st, u64 ino, bool mtime, bool version)
 {

@@ -55,6 +55,7 @@ const struct sim_kind sim_kinds[] = {
 	  0 },
 	{ "many-wire", "the same, and messages that are lost, late, repeated",
 	  sim_run_many_wire, 0, true },
+	{ "many-die", "the same, and mounts that die", sim_run_many_die, 0 },
 	{ "many-crash", "the same, and power cuts", sim_run_many_crash, 0 },
 	{ "seq1", "one operation (number SEED), a power cut at every write",
 	  sim_run_seq1, 1 },

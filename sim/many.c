@@ -18,7 +18,7 @@
 /* Virtual time that one operation may take when nothing is broken. */
 #define MAX_OP_NS (60ULL * 1000000000ULL)
 
-/* ---- what the core asks for ------------------------------------------------------ */
+/* ---- what the core asks for ---------------------------------------------- */
 
 static struct many_mount *of(struct many *m, const struct sfs_fs *fs)
 {
@@ -45,7 +45,7 @@ static void revoke(void *arg, struct sfs_fs *fs, u64 first, u64 last,
 		hcache_invalidate(mnt->cache, first, last);
 }
 
-/* ---- starting --------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------ */
 
 int many_mount(struct many *m, u32 nr)
 {
@@ -163,7 +163,7 @@ struct many *many_create(u64 seed, const struct many_opts *opts)
 	return m;
 }
 
-/* ---- running --------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 void many_broken(struct many *m)
 {
@@ -238,7 +238,17 @@ void many_run(struct many *m, u32 ops)
 	many_join(m);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------ */
+/* ---- comparing ----------------------------------------------------------- */
+
+void many_flush_all(struct many *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->opts.nr_mounts; i++) {
+		if (m->mounts[i].fs && hcache_flush_all(m->mounts[i].cache))
+			shim_fail("mount %u: pages could not be written", i);
+	}
+}
 
 void many_compare(struct many *m, bool quiet)
 {
@@ -251,11 +261,10 @@ void many_compare(struct many *m, bool quiet)
 		if (m->mounts[i].fs)
 			many_close_all(m, &m->mounts[i]);
 	}
+	many_flush_all(m);
 	for (i = 0; i < m->opts.nr_mounts; i++) {
 		if (!m->mounts[i].fs)
 			continue;
-		if (hcache_flush_all(m->mounts[i].cache))
-			shim_fail("mount %u: pages could not be written", i);
 		m->w->fs = m->mounts[i].fs;
 		t = sim_tree_read(m->w);
 		scnprintf(text, sizeof(text), "mount %u", i);
@@ -276,7 +285,7 @@ void many_compare(struct many *m, bool quiet)
 	sim_tree_free(last);
 }
 
-/* ---- ending ------------------------------------------------------------------------------------ */
+/* ---- ending -------------------------------------------------------------- */
 
 void many_close_all(struct many *m, struct many_mount *mnt)
 {
@@ -316,7 +325,7 @@ void many_end(struct many *m)
 	kvfree(m);
 }
 
-/* ---- runs ------------------------------------------------------------------------------------------ */
+/* ---- runs ---------------------------------------------------------------- */
 
 static int run(u64 seed, u32 scale, u32 nr_mounts, u32 nr_actors)
 {

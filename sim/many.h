@@ -91,6 +91,7 @@ struct many {
 	struct many_walker *walkers;	/* 2, or NULL */
 	bool walkers_stop;
 	bool stop;
+	bool late;		/* what ends now, ends after a death */
 	bool watched;
 	u32 nr_broken;		/* agents that have broken something */
 	u64 healed_ns;		/* since when nothing is */
@@ -114,6 +115,8 @@ int many_mount(struct many *m, u32 nr);
 /* Without writing anything back: the mount has died. */
 void many_drop(struct many *m, u32 nr);
 void many_unmount(struct many *m, u32 nr);
+/* What is dirty in hosts' caches. */
+void many_flush_all(struct many *m);
 /* Rounds of operations, to their end. */
 void many_run(struct many *m, u32 ops);
 void many_start(struct many *m, u32 ops);
@@ -124,13 +127,13 @@ void many_healed(struct many *m);
 /* Nothing runs: what each mount shows is what the operations made. */
 void many_compare(struct many *m, bool quiet);
 
-/* ---- what programs do (many_act.c) ------------------------------------------ */
+/* ---- what programs do (many_act.c) --------------------------------------- */
 
 void many_actor_init(struct many *m, u32 nr, struct many_mount *mnt);
 void many_act(void *arg);
 void many_close_all(struct many *m, struct many_mount *mnt);
 
-/* ---- messages (many_wire.c) -------------------------------------------------------- */
+/* ---- messages (many_wire.c) ---------------------------------------------- */
 
 void many_wire_create(struct many *m);
 void many_wire_destroy(struct many *m);
@@ -140,7 +143,7 @@ void many_wire_plug(struct many *m);
 void many_weather_start(struct many *m);
 void many_weather_join(struct many *m);
 
-/* ---- is there an order (linear.c) --------------------------------------------- */
+/* ---- is there an order (linear.c) ---------------------------------------- */
 
 struct lin *lin_create(struct many *m, struct sfs_fs *fs);
 void lin_destroy(struct lin *l);
@@ -161,7 +164,7 @@ void lin_settle(struct lin *l, const struct sim_tree *t);
 /* Somebody has closed it, at rest. */
 void lin_close(struct lin *l, u64 ino);
 
-/* ---- agents with cursors (many_walk.c) ------------------------------------------ */
+/* ---- agents with cursors (many_walk.c) ----------------------------------- */
 
 void many_walkers_start(struct many *m);
 void many_walkers_join(struct many *m);
@@ -170,7 +173,7 @@ void many_walkers_kill(struct many *m);
 void many_walkers_forget(struct many *m);
 void many_walkers_check(struct many *m, const struct sim_tree *t);
 
-/* ---- what a crash leaves (linear_crash.c) ---------------------------------------- */
+/* ---- what a crash leaves (linear_crash.c) -------------------------------- */
 
 struct lin_fate {
 	bool dead;
@@ -195,7 +198,7 @@ bool lin_redo(struct lin_state *st, struct many_call *c, char *why, u32 size);
 void lin_state_contents(struct lin_state *st, u64 ino, const u8 *data,
 			u64 size);
 
-/* ---- one state (linear_state.c) ---------------------------------------------- */
+/* ---- one state (linear_state.c) ------------------------------------------ */
 
 /* What is not known of an inode until somebody looks. */
 struct lin_open {
@@ -240,7 +243,7 @@ bool lin_related(const struct many_call *a, const struct many_call *b);
 /* Readdir as a sum over entries. */
 u64 lin_entry_hash(const char *name, u32 len, u64 ino);
 
-/* ---- against the tree (linear_tree.c) ------------------------------------------- */
+/* ---- against the tree (linear_tree.c) ------------------------------------ */
 
 bool lin_tree_fits(struct lin_state *st, const struct sim_tree *t, char *why,
 		   u32 size);

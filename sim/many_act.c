@@ -47,7 +47,7 @@ static void saw_bytes(struct many_call *c, const void *buf, s64 len)
 	c->seen |= SEEN_HASH;
 }
 
-/* ---- names ------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 static s64 run_new(struct many_actor *a, struct many_call *c,
 		   const struct sfs_cred *cred)
@@ -189,7 +189,7 @@ static s64 run_readdir(struct many_actor *a, struct many_call *c,
 	return min(ret, 0LL);
 }
 
-/* ---- contents ------------------------------------------------------------------------- */
+/* ---- contents ------------------------------------------------------------ */
 
 static s64 run_read(struct many_actor *a, struct many_call *c)
 {
@@ -273,7 +273,7 @@ static s64 run_write(struct many_actor *a, struct many_call *c)
 	return ret;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------ */
+/* ---- the rest ------------------------------------------------------------ */
 
 static s64 run_setattr(struct many_actor *a, struct many_call *c,
 		       const struct sfs_cred *cred)
@@ -425,7 +425,7 @@ static s64 run_call(struct many_actor *a, struct many_call *c)
 	return run_names(a, c, &cred);
 }
 
-/* ---- making up ---------------------------------------------------------------------------------- */
+/* ---- making up ----------------------------------------------------------- */
 
 /* What an actor does most. */
 static const u32 focuses[] = {
@@ -520,7 +520,7 @@ static void make_up(struct many_actor *a, struct many_call *c)
 		c->op.off = 0;
 }
 
-/* ---- a step ----------------------------------------------------------------------------------------- */
+/* ---- a step -------------------------------------------------------------- */
 
 /* The model holds no files larger than this; who appends may not know. */
 static bool is_too_much(const struct many_actor *a, const struct many_call *c)
@@ -565,7 +565,7 @@ static void step(struct many_actor *a)
 	c->ended_ns = shim_clock_ns();
 	c->end = ++m->w->events;
 	/* dirty pages may be lost by now, and with them what others saw */
-	if (many_is_dead(a->mnt))
+	if (many_is_dead(a->mnt) || m->late)
 		c->unknown = true;
 	m->nr_ops++;
 	m->nr_good += c->ret >= 0;

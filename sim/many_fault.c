@@ -274,3 +274,73 @@ int sim_run_many_wire(u64 seed, u32 scale)
 {
 	return wire(seed, scale, 2, 4);
 }
+
+/* ---- a mount ------------------------------------------------------------------------------- */
+
+/* From now on nobody learns what became of a call. */
+static void stop_the_world(struct many *m, struct many_mount *mnt)
+{
+	struct many_actor *a;
+	u32 i;
+
+	m->stop = true;
+	m->late = true;
+	mnt->dying = true;
+	for (i = 0; i < m->nr_actors; i++) {
+		a = &m->actors[i];
+		if (a->mnt == mnt && a->alive)
+			shim_task_kill(a->task, true);
+	}
+	for (i = 0; i < m->nr_actors; i++) {
+		a = &m->actors[i];
+		while (a->mnt == mnt && a->alive)
+			shim_sleep_ns(100000);
+		if (a->mnt == mnt)
+			a->nr_opens = 0;
+	}
+	while (mnt->guests)
+		shim_sleep_ns(100000);
+}
+
+static void one_death(struct many *m, u32 scale)
+{
+	struct many_mount *mnt = &m->mounts[sim_rnd(&m->w->rng,
+						    m->opts.nr_mounts)];
+	struct lin_fate fate[MANY_MAX_MOUNTS] = {};
+	struct sim_tree *t;
+
+	many_walkers_start(m);
+	many_start(m, 80 * scale);
+	wait_for_trouble(m);
+	stop_the_world(m, mnt);
+	fate[mnt->nr].dead = true;
+	fate[mnt->nr].durable = mnt->fs->published_nr;
+	sfs_mount_discard(mnt->fs);
+	hcache_destroy(mnt->cache);
+	mnt->cache = NULL;
+	mnt->fs = NULL;
+	many_join(m);
+	many_walkers_join(m);
+	m->late = false;
+	/* the one that died comes back, and any shows what it has left */
+	if (many_mount(m, mnt->nr))
+		shim_fail("mount %u can not be mounted again", mnt->nr);
+	many_flush_all(m);
+	m->w->fs = m->mounts[sim_rnd(&m->w->rng, m->opts.nr_mounts)].fs;
+	t = sim_tree_read(m->w);
+	lin_crash(m->lin, t, fate);
+	sim_tree_free(t);
+	many_compare(m, sim_one_in(&m->w->rng, 2));
+}
+
+int sim_run_many_die(u64 seed, u32 scale)
+{
+	struct many *m = begin(seed, 1, 4);
+	u32 deaths = 3;
+
+	while (deaths--)
+		one_death(m, scale);
+	many_run(m, 20 * scale);
+	many_end(m);
+	return 0;
+}

@@ -263,6 +263,7 @@ int sim_run_many_crash(u64 seed, u32 scale);
 int sim_run_shared_kill(u64 seed, u32 scale);
 int sim_run_many_kill(u64 seed, u32 scale);
 int sim_run_shared_wire(u64 seed, u32 scale);
+int sim_run_many_die(u64 seed, u32 scale);
 int sim_run_many_wire(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
