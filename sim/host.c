@@ -18,11 +18,11 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/triggers.h"
+#include "base/broken.h"
 #include "shim/common/task.h"
 
 /* more than there are, so that tests can have some of their own */
-#define MAX_TRIGGERS (SFS_NR_TRIGGERS + 16)
+#define MAX_TRIGGERS (SFS_NR_TRIGGERS_AND_BROKEN + 16)
 #define MAX_LINES 4096
 #define WALL_BASE 1700000000LL
 #define NS_PER_SEC 1000000000ULL
@@ -263,11 +263,14 @@ int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 	bool fires = false;
 
 	BUG_ON(trigger >= MAX_TRIGGERS);
-	if (host->armed[trigger]) {
+	if (host->armed[trigger] == U32_MAX) {
+		fires = true;
+	} else if (host->armed[trigger]) {
 		host->armed[trigger]--;
 		fires = true;
-	} else if (host->arm_all && (trigger < SFS_TRIGGER_NET_DELAY ||
-				     trigger > SFS_TRIGGER_NET_CUT)) {
+	} else if (host->arm_all && trigger < SFS_NR_TRIGGERS &&
+		   (trigger < SFS_TRIGGER_NET_DELAY ||
+		    trigger > SFS_TRIGGER_NET_CUT)) {
 		/* so many messages at random would let nothing through */
 		fires = (shim_rand_next(&host->rand) >> 20) %
 			host->arm_all == 0;
@@ -399,6 +402,7 @@ int sim_host_arm_name(struct sfs_host *host, const char *name, u32 times)
 	static const char * const names[] = {
 #define TRIGGER_NAME(name, text) #name,
 		SFS_TRIGGERS(TRIGGER_NAME)
+		SFS_BROKEN(TRIGGER_NAME)
 #undef TRIGGER_NAME
 	};
 	int i;
@@ -446,6 +450,9 @@ struct sfs_host *sim_host_create(struct sim_disk *meta, struct sim_disk *data,
 	host->rand = seed;
 	host->verbose = env && *env == '1';
 	host->cache_budget = 16 << 20;
+	env = shim_getenv("SIM_BREAK");
+	if (env && sim_host_arm_name(host, env, U32_MAX))
+		shim_fail("there is no rule %s", env);
 	INIT_LIST_HEAD(&host->lines);
 	shim_on_failure(dump_on_failure, host);
 	return host;

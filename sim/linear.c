@@ -223,8 +223,11 @@ static u32 near(const struct lin *l, const struct many_call *want)
 static void ended(struct lin *l, struct many_call *c)
 {
 	struct search *s = sim_zalloc(sizeof(*s));
+	struct lin_state *spare = NULL;
 	u32 i;
 
+	if (l->blurred)
+		spare = lin_state_clone(l->states[0]);
 	s->l = l;
 	s->want = c;
 	s->near = near(l, c);
@@ -239,8 +242,14 @@ static void ended(struct lin *l, struct many_call *c)
 	l->running[c->actor] = NULL;
 	if (!s->nr_out && !l->blurred)
 		no_order(l, c, s->why);
-	l->nr_states = s->nr_out;
+	if (!s->nr_out && !spare)
+		shim_fail("all states were dropped at once");
 	l->lost = !s->nr_out;
+	if (l->lost)
+		s->out[s->nr_out++] = spare;
+	else if (spare)
+		lin_state_free(spare);
+	l->nr_states = s->nr_out;
 	memcpy(l->states, s->out, sizeof(l->states));
 	l->most_states = max(l->most_states, l->nr_states);
 	kvfree(s);
@@ -402,8 +411,11 @@ void lin_settle(struct lin *l, const struct sim_tree *t)
 {
 	u32 i;
 
-	if (l->lost)
-		shim_fail("the search for an order was given up for want of room");
+	if (l->lost) {
+		/* there were too many: this run says nothing any more */
+		forget_calls(l);
+		return;
+	}
 	/* several when they differ in inodes that have no name */
 	for (i = 0; i < l->nr_states; i++)
 		lin_tree_learn(l->states[i], t);
@@ -421,6 +433,11 @@ void lin_crash(struct lin *l, const struct sim_tree *t,
 	u32 i;
 
 	catch_up(l);
+	if (l->lost) {
+		memset(l->running, 0, sizeof(l->running));
+		forget_calls(l);
+		return;
+	}
 	for (i = 0; i < l->m->nr_actors; i++) {
 		if (l->running[i])
 			running[nr++] = l->running[i];
@@ -444,7 +461,6 @@ void lin_crash(struct lin *l, const struct sim_tree *t,
 		lin_state_free(l->states[i]);
 	l->states[0] = found;
 	l->nr_states = 1;
-	l->lost = false;
 	l->blurred = false;
 	memset(l->running, 0, sizeof(l->running));
 	lin_tree_learn(found, t);
@@ -469,6 +485,7 @@ void lin_destroy(struct lin *l)
 {
 	u32 i;
 
+	sim_totals.lost += l->lost;
 	for (i = 0; i < l->nr_states; i++)
 		lin_state_free(l->states[i]);
 	lin_state_free(l->base);

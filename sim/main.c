@@ -135,9 +135,10 @@ static void print_totals(u64 since)
 {
 	u64 ms = (shim_wall_ns() - since) / 1000000;
 
-	shim_printf("# %llu runs, %llu operations, %llu crash states (%llu alike), %llu generations in %llu.%llu s\n",
+	shim_printf("# %llu runs, %llu operations, %llu crash states (%llu alike), %llu generations, %llu orders given up in %llu.%llu s\n",
 		    sim_totals.runs, sim_totals.ops, sim_totals.states,
-		    sim_totals.same_states, sim_totals.generations, ms / 1000,
+		    sim_totals.same_states, sim_totals.generations,
+		    sim_totals.lost, ms / 1000,
 		    ms % 1000 / 100);
 }
 

@@ -289,6 +289,7 @@ struct sim_totals {
 	u64 states;
 	u64 same_states;
 	u64 generations;
+	u64 lost;			/* runs whose order was too much to find */
 	u64 trace;			/* of the last run */
 };
 extern struct sim_totals sim_totals;

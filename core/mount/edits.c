@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 #include "mount/mount.h"
 
@@ -188,6 +189,8 @@ void sfs_mount_ack_worker(struct work_struct *work)
 	bool newer;
 
 	spin_lock(&fs->txn_lock);
+	if (sfs_broken(fs->host, NOPIN))
+		oldest = fs->applied_version;
 	newer = fs->loaded && oldest > fs->acked_version;
 	spin_unlock(&fs->txn_lock);
 	if (!newer)

@@ -21,6 +21,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 #define MAX_GREETINGS 4
@@ -164,7 +165,8 @@ static void link_recv(void *arg, struct sfs_msg *msg)
 	sess = link->sess;
 	spin_unlock(&link->lock);
 	if (!sess || le64_to_cpu(msg->hdr.rid) != sess->rid ||
-	    le64_to_cpu(msg->hdr.term) != sfs_store_term(srv->store)) {
+	    (le64_to_cpu(msg->hdr.term) != sfs_store_term(srv->store) &&
+	     !sfs_broken(srv->host, NOTERM))) {
 		sfs_count(srv->cnt, server_msgs_dropped);
 		sfs_msg_free(msg);
 		return;

@@ -13,6 +13,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 /* A publish message taken apart. */
@@ -141,7 +142,8 @@ static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	struct sfs_srv_mount rec;
 	int ret;
 
-	sfs_srv_raise_seq(srv, pub->max_stamp);
+	if (!sfs_broken(srv->host, NORAISE))
+		sfs_srv_raise_seq(srv, pub->max_stamp);
 	sfs_srv_close_seq(sess, pub->txn_seq);
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	body->run_id = cpu_to_le64(srv->next_run++);
