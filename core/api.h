@@ -136,9 +136,12 @@ void sfs_mount_discard(struct sfs_fs *fs);
  * Before an unmount that must not take long: publishes what is left, and
  * declares the mount down when that has not succeeded after @patience_ms.  All
  * that wait for a publish or for room get EIO then, and so do all operations
- * from then on.  Nothing ends what a device has not completed.
+ * from then on, also those that wait for a device.  Nothing ends what a device
+ * has not completed: sfs_unmount() waits for that.
  */
 int sfs_abort(struct sfs_fs *fs, __u32 patience_ms);
+/* Declares the mount down at once. */
+void sfs_give_up(struct sfs_fs *fs, const char *why);
 
 __u64 sfs_fsid(struct sfs_fs *fs);
 __u64 sfs_rid(struct sfs_fs *fs);	/* never 0 nor ~0 */
@@ -288,6 +291,15 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 /* Excl(dir), Excl(ino). */
 int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u64 ino);
+/*
+ * sfs_unlink() by a host that has opened @ino @opens times and promises that
+ * until it has closed them all it makes no use of the inode: if nobody else has
+ * it open, it may be gone with its last name.  *@ret_attr is the inode after
+ * it, with nlink 0 when this was the last; may be NULL.
+ */
+int sfs_unlink_unused(struct sfs_fs *fs, const struct sfs_cred *cred,
+		      __u64 dir, const char *name, __u32 len, __u64 ino,
+		      __u32 opens, struct sfs_attr *ret_attr);
 int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino);
 

@@ -16,7 +16,8 @@
  *
  * Locks, outermost first:
  *
- *	i_rwsem (parents before children, as the VFS takes them)
+ *	i_rwsem (parents before children, as the VFS takes them; sfs_iget() may
+ *	wait for that of the inode it finds, so it counts as a child)
  *	mapping->invalidate_lock
  *	folio locks, then writeback
  *	the core's ilocks (sfs_ilock_*), around each call of the core that asks
@@ -88,6 +89,7 @@ enum sfs_ki_flags {
 	SFS_KI_STALE,		/* the core has newer attributes, see sfs_ki_refresh() */
 	SFS_KI_STALE_STAT,	/* the same, but mode and owner are as they were */
 	SFS_KI_OPENED,		/* sfs_inode_open() succeeded for it */
+	SFS_KI_LEAVING,		/* i_lock, to set: its last name goes, nobody else has it */
 };
 
 /* One VFS inode per inode number of a mount; allocated with 0s and a lock. */

@@ -3,12 +3,13 @@
  * What a mount knows of inodes and does not store: which are in use, times of
  * access, and whether anybody has seen the current data_version.
  *
- * In use.  A host says open and close, keep and unkeep; an inode whose last name
- * is gone is deleted when nobody has it.  Deleting, and finishing a truncation, is
- * the worker's (delete.c): it claims an inode that nobody has open.  An open
- * waits for a claim that truncates and answers ENOENT to one that deletes.  The
- * worker holds the inode's ilock while it has a claim, and nothing that it
- * waits for waits for an open.
+ * In use.  A host says open and close, keep and unkeep; an inode whose last
+ * name is gone is deleted when nobody has it.  Deleting, and finishing a truncation, is
+ * the worker's (delete.c): it claims an inode that nobody has.  So does an
+ * unlink that takes the inode along with its last name.  An open waits for a
+ * claim that truncates or unlinks, either may leave the inode there, and answers
+ * ENOENT to one that deletes.  Who has a claim excludes others from the inode,
+ * and nothing that it waits for waits for an open.
  *
  * Observed versions (engine.md, invariant 24).  Overwriting contents in place
  * would leave new bytes under an old data_version if the change of the version
@@ -43,6 +44,7 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "mount/mount_types.h"
 
@@ -148,13 +150,13 @@ void sfs_ivol_put(struct sfs_fs *fs, struct sfs_ivol *vol)
 }
 
 bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
-		    enum sfs_busy busy)
+		    enum sfs_busy busy, u32 opens)
 {
 	struct sfs_inodes *in = fs->inodes;
 	bool ok;
 
 	spin_lock(&in->vol_lock);
-	ok = !vol->opens && !vol->keeps && vol->busy == SFS_BUSY_NO;
+	ok = vol->opens + vol->keeps == opens && vol->busy == SFS_BUSY_NO;
 	if (ok)
 		WRITE_ONCE(vol->busy, busy);
 	else
@@ -163,12 +165,12 @@ bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
 	return ok;
 }
 
-void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
+void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol, bool gone)
 {
 	struct sfs_inodes *in = fs->inodes;
 
 	spin_lock(&in->vol_lock);
-	if (vol->busy == SFS_BUSY_DELETING) {
+	if (gone) {
 		/* keep nothing of an inode that is gone */
 		vol->fresh = 0;
 		vol->has_atime = 0;
@@ -180,21 +182,48 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 	wake_up_all(&in->vol_wait);
 }
 
+void sfs_ivol_orphaned(struct sfs_fs *fs, u64 ino)
+{
+	struct sfs_inodes *in = fs->inodes;
+	struct sfs_ivol *vol;
+	bool in_use;
+
+	spin_lock(&in->vol_lock);
+	vol = vol_find(in, ino);
+	in_use = vol && vol->opens + vol->keeps;
+	if (in_use)
+		vol->again = 1;
+	spin_unlock(&in->vol_lock);
+	if (!in_use)
+		sfs_work_add(fs, ino);
+}
+
 /* ---- open and close ------------------------------------------------------ */
+
+/* Nobody knows yet what the inode is going to be. */
+static bool undecided(const struct sfs_ivol *vol)
+{
+	u8 busy = READ_ONCE(vol->busy);
+
+	return busy == SFS_BUSY_TRUNCATING || busy == SFS_BUSY_UNLINKING;
+}
 
 /* Opens and keeps are counted alike: @count is one of the two. */
 static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
+	int ret;
 
 	for (;;) {
 		spin_lock(&in->vol_lock);
-		if (vol->busy != SFS_BUSY_TRUNCATING)
+		if (!undecided(vol))
 			break;
 		spin_unlock(&in->vol_lock);
 		/* without the lock, which is taken to look again */
-		wait_event(in->vol_wait,
-			   READ_ONCE(vol->busy) != SFS_BUSY_TRUNCATING);
+		ret = sfs_wait_killable(fs->host, in->vol_wait,
+					!undecided(vol));
+		if (ret < 0)
+			return ret;
 	}
 	if (vol->busy == SFS_BUSY_DELETING) {
 		spin_unlock(&in->vol_lock);
@@ -240,6 +269,7 @@ static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
 		      struct sfs_attr *ret_attr)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
 	u32 *count;
@@ -255,17 +285,25 @@ static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
 		return ret;
 	}
 	/* only now: the worker decides by the count, so it is up first */
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0) {
+		open_end(fs, vol, count);
+		return ret;
+	}
+	ret = sfs_inode_read(fs, &locks, ino, &si);
 	/*
 	 * The last name may have gone since we counted ourselves; who took it
 	 * away then has the inode open, or had, and is asked now, not before.
 	 */
 	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
+	if (ret == 0 && !keep)
+		ret = sfs_locks_opened(fs, &locks, ino);
+	if (ret == 0 && ret_attr)
+		sfs_inode_to_attr(fs, &si, ret_attr);
+	sfs_locks_end(fs, &locks);
 	if (ret < 0)
 		open_end(fs, vol, count);
-	else if (ret_attr)
-		sfs_inode_to_attr(fs, &si, ret_attr);
 	return ret;
 }
 
@@ -291,6 +329,8 @@ static void inode_close(struct sfs_fs *fs, u64 ino, bool keep)
 	SFS_ASSERT(vol);
 	if (vol)
 		open_end(fs, vol, keep ? &vol->keeps : &vol->opens);
+	if (!keep)
+		sfs_locks_closed(fs, ino);
 }
 
 void sfs_inode_close(struct sfs_fs *fs, __u64 ino)
@@ -305,14 +345,26 @@ void sfs_inode_unkeep(struct sfs_fs *fs, __u64 ino)
 
 /* ---- versions ------------------------------------------------------------ */
 
+/* Others may have seen the version since the lock was here for writing. */
+static void vol_renew(struct sfs_ivol *vol, u64 tenure)
+{
+	if (vol->tenure == tenure)
+		return;
+	vol->tenure = tenure;
+	vol->fresh = 0;
+	vol->bumped = 0;
+}
+
 static void version_step(struct sfs_fs *fs, struct sfs_hold *hold,
 			 struct sfs_inode *si, struct sfs_ivol *vol,
 			 bool ahead)
 {
+	u64 tenure = sfs_locks_tenure(si->locks, si->ino);
 	struct sfs_inodes *in = fs->inodes;
 
 	sfs_index_data(fs, hold, si);
 	spin_lock(&in->vol_lock);
+	vol_renew(vol, tenure);
 	if (ahead || !vol->bumped)
 		si->data_version++;
 	vol->bumped = ahead;
@@ -348,7 +400,7 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 	int ret;
 
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	version_step(fs, &hold, si, vol, true);
@@ -360,6 +412,7 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 
 int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 {
+	u64 tenure = sfs_locks_tenure(si->locks, si->ino);
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
 	u64 shrink_txn;
@@ -371,6 +424,7 @@ int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 	if (ret < 0)
 		return ret;
 	spin_lock(&in->vol_lock);
+	vol_renew(vol, tenure);
 	fresh = vol->fresh;
 	txn = vol->version_txn;
 	shrink_txn = max(vol->shrink_txn, in->vol_shrink_txn);
@@ -404,10 +458,13 @@ int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 {
 	struct sfs_inodes *in = fs->inodes;
 	u64 txn = data_txn(fs, ino);
+	struct sfs_lockset locks;
 	struct sfs_ivol *vol;
 	int ret;
 
 	ret = txn ? sfs_txn_wait(fs, txn) : 0;
+	if (ret == 0)
+		ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
 	spin_lock(&in->vol_lock);
@@ -417,7 +474,9 @@ int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 		vol->bumped = 0;
 	}
 	spin_unlock(&in->vol_lock);
-	return sfs_getattr(fs, ino, ret_attr);
+	ret = sfs_getattr(fs, ino, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- times of access ------------------------------------------------------ */
@@ -443,11 +502,18 @@ void sfs_touch_atime(struct sfs_fs *fs, __u64 ino)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_time now = sfs_now(fs);
+	struct sfs_lockset locks;
 	struct sfs_time atime;
 	struct sfs_ivol *vol;
 	struct sfs_inode si;
+	int ret;
 
-	if (sfs_inode_read(fs, ino, &si) < 0)
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return;
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	sfs_locks_end(fs, &locks);
+	if (ret < 0)
 		return;
 	atime = si.atime;
 	sfs_atime_merge(fs, ino, &atime, false);

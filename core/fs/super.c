@@ -49,6 +49,7 @@ int sfs_inodes_start(struct sfs_fs *fs)
 	INIT_DELAYED_WORK(&in->scan, sfs_work_scan);
 	in->fs = fs;
 	fs->inodes = in;
+	sfs_mount_on_unused(fs, sfs_work_unused);
 	queue_delayed_work(in->wq, &in->scan,
 			   msecs_to_jiffies(fs->opts.orphan_scan_delay_ms));
 	return 0;
@@ -70,6 +71,7 @@ void sfs_inodes_stop(struct sfs_fs *fs)
 	struct sfs_inodes *in = fs->inodes;
 	unsigned int i;
 
+	sfs_mount_on_unused(fs, NULL);
 	spin_lock(&in->work_lock);
 	/* the worker's scan looks without the lock: it ends a little later */
 	WRITE_ONCE(in->stopping, 1);
@@ -123,6 +125,7 @@ static void vols_drop(struct sfs_inodes *in)
 void sfs_mount_discard(struct sfs_fs *fs)
 {
 	sfs_mount_kill(fs);
+	sfs_mount_on_unused(fs, NULL);
 	/* the worker may have inodes of its own in use */
 	WRITE_ONCE(fs->inodes->stopping, 1);
 	cancel_delayed_work_sync(&fs->inodes->scan);

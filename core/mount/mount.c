@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/publish.h"
 #include "mount/session.h"
 #include "mount/space.h"
@@ -56,13 +57,16 @@ void sfs_mount_fail(struct sfs_fs *fs, int err, const char *why)
 	if (first)
 		fs->err = -EIO;
 	spin_unlock(&fs->txn_lock);
-	wake_up_all(&fs->txn_wait);
 	if (!first)
 		return;
 	sfs_client_fail(&fs->net);
 	sfs_err(fs->host, "mount %016llx is down, error %d: %s", fs->rid, err,
 		why);
 	sfs_port_mount_down(fs->host, fs, why);
+	/* whoever waits, for a device or the server, too, has an answer now */
+	wake_up_all(&fs->txn_wait);
+	sfs_cache_stop(fs->eng.rd.cache);
+	sfs_locks_fail(fs);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
@@ -90,6 +94,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->view_mutex);
 	INIT_LIST_HEAD(&fs->edits);
 	INIT_WORK(&fs->edit_work, sfs_session_edit_worker);
+	mutex_init(&fs->unused_mutex);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
 	INIT_DELAYED_WORK(&fs->timer_work, sfs_publish_timer);
@@ -101,6 +106,7 @@ static void fs_free(struct sfs_fs *fs)
 {
 	if (fs->wq)
 		destroy_workqueue(fs->wq);
+	sfs_locks_stop(fs);
 	sfs_engine_exit(&fs->eng);
 	if (fs->txn)
 		sfs_txn_free(fs->txn);
@@ -128,22 +134,24 @@ static int fs_init(struct sfs_fs *fs)
 	ret = sfs_engine_init(&fs->eng, fs->host, fs->fsid,
 			      sfs_port_cache_budget(fs->host));
 	fs->eng.rd.cnt = fs->cnt;
-	if (ret == 0)
+	if (ret == 0) {
+		sfs_cache_killable(fs->eng.rd.cache);
 		ret = sfs_dext_room(&fs->data, DATA_LIST_EXTENTS);
+	}
 	if (ret == 0) {
 		fs->wq = alloc_workqueue("sfs-mount",
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		ret = fs->wq ? 0 : -ENOMEM;
 	}
-	return ret;
+	return ret ?: sfs_locks_start(fs);
 }
 
 static void depart(struct sfs_fs *fs)
 {
 	if (sfs_mount_error(fs))
 		return;
-	sfs_client_call(&fs->net, SFS_SLOT_SESSION,
-			sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
+	sfs_client_call_sure(&fs->net, SFS_SLOT_SESSION,
+			     sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
 }
 
 static int join(struct sfs_fs *fs)
@@ -183,6 +191,7 @@ static void disconnect(struct sfs_fs *fs)
 	sfs_client_close(&fs->net);
 	sfs_session_drop_edits(fs);
 	flush_workqueue(fs->wq);
+	sfs_locks_stop(fs);
 	sfs_client_exit(&fs->net);
 }
 
@@ -218,6 +227,14 @@ err_free:
 	return ret;
 }
 
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino))
+{
+	mutex_lock(&fs->unused_mutex);
+	fs->unused = fn;
+	mutex_unlock(&fs->unused_mutex);
+}
+
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 {
 	u32 ms = opts->commit_interval_ms;
@@ -232,6 +249,11 @@ void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 	if (changed)
 		mod_delayed_work(fs->wq, &fs->timer_work,
 				 msecs_to_jiffies(ms));
+}
+
+void sfs_give_up(struct sfs_fs *fs, const char *why)
+{
+	sfs_mount_fail(fs, -ETIMEDOUT, why);
 }
 
 int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)
@@ -264,7 +286,9 @@ void sfs_mount_kill(struct sfs_fs *fs)
 	fs->err = -EIO;
 	spin_unlock(&fs->txn_lock);
 	sfs_client_fail(&fs->net);
+	sfs_cache_stop(fs->eng.rd.cache);
 	wake_up_all(&fs->txn_wait);
+	sfs_locks_fail(fs);
 }
 
 void sfs_mount_drop(struct sfs_fs *fs)

@@ -21,8 +21,10 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 #include "mount/publish.h"
+#include "mount/space.h"
 
 /* With more edits waiting, loading the manifest is less work. */
 #define MAX_EDITS 1024
@@ -308,6 +310,7 @@ int sfs_session_load(struct sfs_fs *fs)
 	fs->loaded = true;
 	spin_unlock(&fs->txn_lock);
 	wake_up_all(&fs->txn_wait);
+	sfs_locks_applied(fs);
 	queue_work(fs->wq, &fs->ack_work);
 	queue_work(fs->wq, &fs->edit_work);
 	return 0;
@@ -394,6 +397,9 @@ static void session_event(void *arg, struct sfs_msg *msg)
 	case SFS_MSG_EDIT:
 		msg = queue_edit(fs, msg);
 		break;
+	case SFS_MSG_LOCK_GRANT ... SFS_MSG_LOCK_UNUSED:
+		sfs_locks_message(fs, msg);
+		break;
 	case SFS_MSG_VERSION:
 		version = (const struct sfs_msg_version *)msg->payload;
 		if (sfs_msg_len(msg) >= sizeof(*version))
@@ -421,4 +427,5 @@ const struct sfs_client_ops sfs_session_ops = {
 	.event = session_event,
 	.greet = session_greet,
 	.refused = session_refused,
+	.late = sfs_space_late,
 };

@@ -10,7 +10,9 @@
  * Connections come and go.  A new one begins with what the mount says of itself
  * (ops->greet); only then requests are sent.  One worker does that, so it is
  * the only one to replace client->conn.  Who waits for a reply waits across
- * reconnects and restarts of the server, as long as the mount lives.
+ * reconnects and restarts of the server, as long as the mount lives.  Who is
+ * killed leaves; the answer is waited for by the next one in the slot, which
+ * takes over what it brought.
  *
  * Messages carry the term of the server.  The mount learns it from the answers
  * to its greeting and drops what has another one.
@@ -25,6 +27,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "net/hub.h"
 
@@ -285,10 +288,11 @@ static void client_listening(void *arg)
 
 /* ---- requests ---------------------------------------------------------------------- */
 
-/* Whether to go on waiting for the reply in @slot is of no use. */
+/* Whether waiting for the answer in @slot has ended, and how. */
 static bool call_ended(struct sfs_client *client, struct sfs_client_slot *slot,
-		       bool greeting, int *ret_err)
+		       int *ret_err)
 {
+	bool greeting = slot == &client->slots[SFS_SLOT_GREET];
 	bool done;
 
 	spin_lock(&slot->lock);
@@ -306,15 +310,68 @@ static bool call_ended(struct sfs_client *client, struct sfs_client_slot *slot,
 	return *ret_err;
 }
 
-static int call(struct sfs_client *client, int nr, struct sfs_msg *req,
-		struct sfs_msg **ret_reply)
+/*
+ * 0: the answer to the last request of the slot is there.  Who is killed leaves
+ * the request behind, and it is repeated all the same.
+ */
+static int wait_answer(struct sfs_client *client, struct sfs_client_slot *slot,
+		       bool sure)
+{
+	struct sfs_msg *req = NULL;
+	int ret = 0;
+
+	lockdep_assert_held(&slot->mutex);
+	if (sure)
+		wait_event(client->wait, call_ended(client, slot, &ret));
+	else if (sfs_wait_killable(client->host, client->wait,
+				   call_ended(client, slot, &ret)) < 0)
+		ret = -EINTR;
+	slot->left = ret == -EINTR;
+	if (ret < 0 && !slot->left) {
+		spin_lock(&slot->lock);
+		req = slot->req;
+		slot->req = NULL;
+		spin_unlock(&slot->lock);
+	}
+	sfs_msg_free(req);
+	return ret;
+}
+
+static struct sfs_msg *take_reply(struct sfs_client_slot *slot)
+{
+	struct sfs_msg *reply;
+
+	spin_lock(&slot->lock);
+	reply = slot->reply;
+	slot->reply = NULL;
+	spin_unlock(&slot->lock);
+	return reply;
+}
+
+/* To a request that nobody waits for any more. */
+static void late_answer(struct sfs_client *client, int nr)
+{
+	struct sfs_msg *reply = take_reply(&client->slots[nr]);
+
+	if (reply && client->ops->late && !reply->hdr.err)
+		client->ops->late(client->arg, nr, reply);
+	sfs_msg_free(reply);
+}
+
+static int exchange(struct sfs_client *client, int nr, struct sfs_msg *req,
+		    bool sure, struct sfs_msg **ret_reply)
 {
 	struct sfs_client_slot *slot = &client->slots[nr];
-	bool greeting = nr == SFS_SLOT_GREET;
-	struct sfs_msg *left;
 	int ret;
 
-	mutex_lock(&slot->mutex);
+	if (slot->left) {
+		ret = wait_answer(client, slot, sure);
+		if (ret < 0) {
+			sfs_msg_free(req);
+			return ret;
+		}
+		late_answer(client, nr);
+	}
 	req->hdr.slot = (u8)nr;
 	req->hdr.rid = cpu_to_le64(client->rid);
 	req->hdr.seq = cpu_to_le64(++slot->seq);
@@ -325,25 +382,27 @@ static int call(struct sfs_client *client, int nr, struct sfs_msg *req,
 	spin_unlock(&slot->lock);
 	send_slot(client, nr, 0);
 	arm_resend(client);
-	wait_event(client->wait, call_ended(client, slot, greeting, &ret));
-	spin_lock(&slot->lock);
-	*ret_reply = slot->reply;
-	left = slot->req;
-	slot->reply = NULL;
-	slot->req = NULL;
-	spin_unlock(&slot->lock);
-	mutex_unlock(&slot->mutex);
-	sfs_msg_free(left);
-	return *ret_reply ? 0 : ret;
+	ret = wait_answer(client, slot, sure);
+	if (ret == 0)
+		*ret_reply = take_reply(slot);
+	return ret;
 }
 
-static int call_checked(struct sfs_client *client, int nr, struct sfs_msg *req,
-			u32 min_len, struct sfs_msg **ret_reply)
+static int call(struct sfs_client *client, int nr, struct sfs_msg *req,
+		u32 min_len, bool sure, struct sfs_msg **ret_reply)
 {
-	struct sfs_msg *reply;
+	struct mutex *mutex = &client->slots[nr].mutex;
+	struct sfs_msg *reply = NULL;
 	int ret;
 
-	ret = call(client, nr, req, &reply);
+	if (sure) {
+		mutex_lock(mutex);
+	} else if (mutex_lock_killable(mutex)) {
+		sfs_msg_free(req);
+		return -EINTR;
+	}
+	ret = exchange(client, nr, req, sure, &reply);
+	mutex_unlock(mutex);
 	if (ret < 0)
 		return ret;
 	ret = -(int)le32_to_cpu(reply->hdr.err);
@@ -361,13 +420,20 @@ int sfs_client_call(struct sfs_client *client, int nr, struct sfs_msg *req,
 		    u32 min_len, struct sfs_msg **ret_reply)
 {
 	SFS_ASSERT_CMP(nr, !=, SFS_SLOT_GREET);
-	return call_checked(client, nr, req, min_len, ret_reply);
+	return call(client, nr, req, min_len, false, ret_reply);
+}
+
+int sfs_client_call_sure(struct sfs_client *client, int nr, struct sfs_msg *req,
+			 u32 min_len, struct sfs_msg **ret_reply)
+{
+	SFS_ASSERT_CMP(nr, !=, SFS_SLOT_GREET);
+	return call(client, nr, req, min_len, true, ret_reply);
 }
 
 int sfs_client_greet(struct sfs_client *client, struct sfs_msg *req,
 		     u32 min_len, struct sfs_msg **ret_reply)
 {
-	return call_checked(client, SFS_SLOT_GREET, req, min_len, ret_reply);
+	return call(client, SFS_SLOT_GREET, req, min_len, true, ret_reply);
 }
 
 void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg)
@@ -435,11 +501,10 @@ static bool was_greeted(struct sfs_client *client, int *ret_err)
 
 int sfs_client_wait_greeted(struct sfs_client *client)
 {
-	int err;
+	int err = 0;
 
-	if (wait_event_killable(client->wait, was_greeted(client, &err)))
-		return -EINTR;
-	return err;
+	return sfs_wait_killable(client->host, client->wait,
+				 was_greeted(client, &err)) ?: err;
 }
 
 void sfs_client_fail(struct sfs_client *client)
@@ -463,7 +528,14 @@ void sfs_client_close(struct sfs_client *client)
 
 void sfs_client_exit(struct sfs_client *client)
 {
+	int i;
+
 	sfs_hub_remove(client->hub, client->member);
 	destroy_workqueue(client->wq);
+	/* what was left behind, and answers that came when nobody waited */
+	for (i = 0; i < SFS_NR_SLOTS; i++) {
+		sfs_msg_free(client->slots[i].req);
+		sfs_msg_free(client->slots[i].reply);
+	}
 	kfree(client->member);
 }

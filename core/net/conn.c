@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "base/triggers.h"
 

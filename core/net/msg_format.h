@@ -31,9 +31,17 @@ enum sfs_msg_type {
 	SFS_MSG_GREETED = 26,
 	/* without a reply */
 	SFS_MSG_ACK = 32,
+	SFS_MSG_LOCK_REQUEST = 33,
+	SFS_MSG_LOCK_RELEASE = 34,
+	SFS_MSG_LOCK_IN_USE = 35,
+	SFS_MSG_LOCK_WATCH = 36,
 	/* from the server */
 	SFS_MSG_EDIT = 64,
-	SFS_MSG_VERSION = 65,
+	SFS_MSG_LOCK_GRANT = 65,
+	SFS_MSG_LOCK_REVOKE = 66,
+	SFS_MSG_LOCK_ASK = 67,
+	SFS_MSG_LOCK_UNUSED = 68,
+	SFS_MSG_VERSION = 72,
 };
 
 enum sfs_slot {
@@ -112,7 +120,8 @@ struct sfs_msg_extent {
 /*
  * One transaction.  Followed by the slice of its run (@slice_len bytes, 0 for
  * a transaction without items), then extents: @nr_used segments' pieces that
- * are full and no longer owned, @nr_consumed and @nr_freed of data space.
+ * are full and no longer owned, @nr_consumed and @nr_freed of data space, and
+ * @nr_released struct sfs_msg_lock_release of locks that waited for it.
  */
 struct sfs_msg_publish {
 	__le64 publish_nr;	/* steps by one */
@@ -122,6 +131,8 @@ struct sfs_msg_publish {
 	__le32 nr_closed;	/* segments given up: __le64 addresses */
 	__le32 nr_consumed;
 	__le32 nr_freed;
+	__le32 nr_released;
+	__le32 pad;
 };
 struct sfs_msg_publish_reply {
 	__le64 version;		/* whose edit this is */
@@ -149,6 +160,7 @@ struct sfs_msg_data_space {
 
 struct sfs_msg_ino_group_reply {
 	__le64 first_ino;
+	__le64 lock_epoch;	/* the group's lock comes with it, for writing */
 };
 
 /* Answered when a version is there whose stable covers everything published. */
@@ -185,6 +197,71 @@ struct sfs_msg_ack {
 /* Versions up to this one were sent; repeated to who has not acknowledged it. */
 struct sfs_msg_version {
 	__le64 version;
+};
+
+/*
+ * Locks.  Any of these may be lost or come twice.  A mount has one request for
+ * a lock at a time and repeats it until it is answered; a server repeats a
+ * revoke until the lock was released.  The epoch of a lock is the number its
+ * grant got; they grow, also from server to server: a mount takes a grant only
+ * for the request it has, a server a release only for the epoch it granted
+ * last to that mount.
+ */
+
+/* Inodes of a group that somebody has open: a bit each. */
+struct sfs_msg_in_use {
+	__le64 bits[16];
+};
+
+struct sfs_msg_lock_request {
+	__le64 id;
+	__le64 nr;		/* of the request, ascending in a mount */
+	__le64 held_epoch;	/* what it has for reading meanwhile, 0: nothing */
+	__u8 mode;
+	__u8 pad[7];
+};
+struct sfs_msg_lock_grant {
+	__le64 id;
+	__le64 nr;		/* of the request */
+	__le64 epoch;
+	__le64 need_version;	/* must have been applied before it is used */
+	__le64 stamp;		/* changes are stamped with later ones */
+	struct sfs_msg_in_use others;	/* as far as known */
+	__u8 mode;		/* at least what was asked for */
+	__u8 pad[7];
+};
+struct sfs_msg_lock_revoke {
+	__le64 id;
+	__le64 epoch;
+	__u8 keep;		/* the mode that may be kept */
+	__u8 pad[7];
+};
+struct sfs_msg_lock_release {
+	__le64 id;
+	__le64 epoch;
+	__u8 keep;		/* the mode that is kept */
+	__u8 pad[7];
+	struct sfs_msg_in_use in_use;	/* by this mount, when nothing is kept */
+};
+
+/*
+ * Deleting.  Who has a lock knows what others had in use when they gave it up.
+ * A mount that would delete such an inode watches it; the server asks those who
+ * have it, tells the watcher when nobody has any more, and asks a mount to look
+ * for all that is left to delete (ino 0) when another one has gone.
+ */
+struct sfs_msg_lock_in_use {
+	__le64 id;
+	struct sfs_msg_in_use in_use;
+};
+struct sfs_msg_lock_ask {
+	__le64 id;
+};
+struct sfs_msg_lock_watch {
+	__le64 ino;
+};
+struct sfs_msg_lock_unused {
+	__le64 ino;
 };
 
 /* A new version: ids removed, then slices added as in manifest_reply. */

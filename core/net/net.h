@@ -90,9 +90,14 @@ void sfs_conn_detach(struct sfs_conn *conn, int side);
 
 /* ---- the mount's slots ------------------------------------------------------- */
 
+/*
+ * The mount's side: slots with one request in flight each.  Who waits may leave
+ * before the answer comes; then whoever is next waits for it first.
+ */
 struct sfs_client_slot {
 	struct mutex mutex;
 	u64 seq;			/* L(mutex) */
+	bool left;			/* L(mutex): its answer is still to come */
 	spinlock_t lock;
 	struct sfs_msg *req;		/* L(lock): waits for its reply */
 	struct sfs_msg *reply;		/* L(lock): nobody took it yet */
@@ -113,6 +118,8 @@ struct sfs_client_ops {
 	int (*greet)(void *arg);
 	/* The server does not want this mount. */
 	void (*refused)(void *arg, int err);
+	/* May be NULL; what a successful request that was left behind brought. */
+	void (*late)(void *arg, int slot, const struct sfs_msg *reply);
 };
 
 /*
@@ -161,10 +168,16 @@ void sfs_client_close(struct sfs_client *client);
 void sfs_client_exit(struct sfs_client *client);
 /*
  * Sends @req (owned) in @slot and waits for the answer.  0 and the reply,
- * which the caller frees, at least @min_len bytes long; or the server's errno.
+ * which the caller frees, at least @min_len bytes long; or the server's errno;
+ * or -EINTR when the thread is being killed, -EIO once the client was stopped:
+ * then the request may or may not have its effect.
  */
 int sfs_client_call(struct sfs_client *client, int slot, struct sfs_msg *req,
 		    u32 min_len, struct sfs_msg **ret_reply);
+/* The same, however long it takes, but not beyond the mount's own end. */
+int sfs_client_call_sure(struct sfs_client *client, int slot,
+			 struct sfs_msg *req, u32 min_len,
+			 struct sfs_msg **ret_reply);
 /*
  * The same for what ops->greet() says, in the slot of its own; -ENOTCONN when
  * the connection ended before the answer.

@@ -37,7 +37,6 @@ static int forget(struct sfs_session *sess)
 	sess->joined = false;
 	sfs_srv_slots_del(sess, &txn);
 	sfs_store_del(srv->store, &txn, &key);
-	sfs_srv_locks_gone(sess);
 	ret = sfs_srv_new_version(srv, &txn, &edit, post);
 	if (ret < 0) {
 		sfs_store_poison(srv->store, &txn, ret);
@@ -45,6 +44,7 @@ static int forget(struct sfs_session *sess)
 	}
 	list_del(&sess->head);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
+	sfs_srv_locks_forget(sess);
 	sfs_session_put(sess);
 	return ret;
 err_post:

@@ -31,7 +31,8 @@ static void join_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 
 	body->seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
-	body->run_id = cpu_to_le64(srv->next_run++);
+	sess->run_id = srv->next_run++;
+	body->run_id = cpu_to_le64(sess->run_id);
 	sess->joined = true;
 	sess->greeted = true;
 	key = SFS_SRV_KEY(SFS_SRV_MOUNT, sess->rid, 0);
@@ -213,6 +214,7 @@ struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req)
 	reply = sfs_msg_alloc(0, 0);
 	if (!reply)
 		return ERR_PTR(-ENOMEM);
+	WRITE_ONCE(sess->shut, true);
 	ret = sfs_srv_take_back(sess);
 	if (ret == 0)
 		return reply;

@@ -9,7 +9,3 @@ int sfs_srv_locks_recover(struct sfs_session *sess, const struct sfs_msg *msg)
 {
 	return 0;
 }
-
-void sfs_srv_locks_gone(struct sfs_session *sess)
-{
-}

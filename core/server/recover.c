@@ -70,6 +70,20 @@ static int count_data(struct sfs_session *sess)
 	return ret;
 }
 
+/* That for its next run, out of the last reply that has one. */
+static void load_run_id(struct sfs_session *sess)
+{
+	const struct sfs_msg *pub = sess->slots[SFS_SLOT_PUBLISH].reply;
+	const struct sfs_msg *join = sess->slots[SFS_SLOT_GREET].reply;
+
+	if (pub && sfs_msg_len(pub) >= sizeof(struct sfs_msg_publish_reply))
+		sess->run_id = le64_to_cpu(((const struct sfs_msg_publish_reply *)
+						    pub->payload)->run_id);
+	else if (join && sfs_msg_len(join) >= sizeof(struct sfs_msg_join_reply))
+		sess->run_id = le64_to_cpu(((const struct sfs_msg_join_reply *)
+						    join->payload)->run_id);
+}
+
 static int load_session(struct sfs_server *srv, u64 rid,
 			const struct sfs_srv_mount *rec)
 {
@@ -87,6 +101,7 @@ static int load_session(struct sfs_server *srv, u64 rid,
 		ret = count_data(sess);
 	if (ret == 0)
 		ret = sfs_srv_slots_load(sess);
+	load_run_id(sess);
 	return ret;
 }
 

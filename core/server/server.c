@@ -228,7 +228,7 @@ static struct sfs_srv_post *next_post(struct sfs_server *srv, u64 durable)
 
 static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
 {
-	sfs_session_send(sess, sfs_msg_copy_wait(edit));
+	sfs_srv_send(sess, sfs_msg_copy_wait(edit));
 }
 
 /* Sends what became durable, in order. */
@@ -293,7 +293,7 @@ void sfs_srv_nudge_worker(struct work_struct *work)
 			continue;
 		body = (struct sfs_msg_version *)msg->payload;
 		body->version = cpu_to_le64(srv->sent_version);
-		sfs_session_send(sess, msg);
+		sfs_srv_send(sess, msg);
 	}
 	sfs_store_unlock(srv->store);
 	mutex_unlock(&srv->post_mutex);
@@ -337,6 +337,7 @@ static void server_free(struct sfs_server *srv)
 	struct sfs_srv_post *post;
 	struct sfs_srv_post *tmp;
 
+	sfs_srv_locks_stop(srv);
 	if (srv->wq)
 		destroy_workqueue(srv->wq);
 	if (srv->end_wq)
@@ -374,6 +375,7 @@ static struct sfs_server *server_alloc(struct sfs_host *host,
 	INIT_WORK(&srv->seq_work, sfs_srv_seq_worker);
 	srv->host = host;
 	srv->hub = hub;
+	sfs_srv_locks_init(srv);
 	INIT_LIST_HEAD(&srv->sessions);
 	INIT_LIST_HEAD(&srv->links);
 	spin_lock_init(&srv->link_lock);
@@ -402,6 +404,7 @@ static int server_load(struct sfs_server *srv)
 		ret = sfs_data_load(srv);
 	if (ret == 0)
 		ret = sfs_srv_load_sessions(srv);
+	sfs_srv_locks_begin(srv);
 	return ret;
 }
 

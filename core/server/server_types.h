@@ -49,12 +49,20 @@ struct sfs_session {
 	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
 	u64 acked;			/* A: oldest version it may read; 0: did not say */
 	u64 publish_nr;			/* L(store) */
+	u64 run_id;			/* L(store): of the next run it publishes */
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */
+	bool shut;			/* A: its mount is no more */
 	bool greeted;			/* L(store): since this server started */
 	struct sfs_manifest *load_man;	/* O(session slot): being loaded */
 	u64 load_publish_nr;		/* O(session slot): its last publish in that */
+	u64 published;			/* L(locks.mutex): version its last publish made */
+	u64 published_stamp;		/* L(locks.mutex): largest stamp it published */
+	struct list_head lock_holders;	/* L(locks.mutex) */
+	struct list_head lock_waiters;	/* L(locks.mutex) */
+	struct list_head lock_users;	/* L(locks.mutex) */
+	struct list_head lock_watches;	/* L(locks.mutex) */
 	struct sfs_session_slot {
 		struct sfs_session *sess;
 		struct work_struct work;
@@ -73,6 +81,21 @@ struct sfs_srv_post {
 	u64 ticket;
 	u64 version;
 	struct sfs_msg *edit;
+};
+
+#define SFS_SRV_LOCK_BUCKETS 4096
+
+/* The lock service. */
+struct sfs_srv_locks {
+	struct mutex mutex;
+	struct list_head hash[SFS_SRV_LOCK_BUCKETS]; /* L(mutex) */
+	struct list_head revoking;	/* L(mutex): holders that were told to */
+	u64 floor;			/* L(mutex): version for locks not in the table */
+	u64 floor_stamp;		/* L(mutex): and stamp */
+	u64 last_epoch;			/* L(mutex) */
+	u64 nr;				/* L(mutex) */
+	struct delayed_work resend;
+	bool stopping;			/* L(mutex) */
 };
 
 struct sfs_server {
@@ -101,6 +124,7 @@ struct sfs_server {
 	u64 data_free;			/* L(store): blocks */
 	u64 data_hint;			/* L(store) */
 
+	struct sfs_srv_locks locks;
 	struct sfs_hub *hub;		/* I */
 	struct sfs_listener listener;	/* I */
 	spinlock_t link_lock;

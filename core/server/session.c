@@ -72,7 +72,7 @@ struct sfs_msg *sfs_srv_answer_to(const struct sfs_msg *req,
 	return reply;
 }
 
-void sfs_session_send(struct sfs_session *sess, struct sfs_msg *msg)
+void sfs_srv_send(struct sfs_session *sess, struct sfs_msg *msg)
 {
 	struct sfs_conn *conn;
 
@@ -96,7 +96,7 @@ static void reply_to(struct sfs_session_slot *slot, struct sfs_msg *req,
 	reply = sfs_srv_answer_to(req, reply);
 	sfs_msg_free(slot->reply);
 	slot->reply = reply;
-	sfs_session_send(slot->sess, sfs_msg_copy_wait(reply));
+	sfs_srv_send(slot->sess, sfs_msg_copy_wait(reply));
 }
 
 static struct sfs_msg *next_request(struct sfs_session_slot *slot)
@@ -128,7 +128,7 @@ static void slot_worker(struct work_struct *work)
 		    !sfs_broken(slot->sess->srv->host, NOSLOT)) {
 			if (le16_to_cpu(req->hdr.type) == SFS_MSG_PUBLISH)
 				sfs_srv_publish_again(slot->sess, req);
-			sfs_session_send(slot->sess,
+			sfs_srv_send(slot->sess,
 					 sfs_msg_copy_wait(slot->reply));
 		} else if (seq > slot->seq ||
 			   (seq == slot->seq &&
@@ -146,6 +146,20 @@ void sfs_session_recv(struct sfs_session *sess, struct sfs_msg *msg)
 
 	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_ACK) {
 		sfs_srv_ack(sess, msg);
+		sfs_msg_free(msg);
+		return;
+	}
+	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
+	    le16_to_cpu(msg->hdr.type) <= SFS_MSG_LOCK_WATCH) {
+		sfs_srv_lock_message(sess, msg);
+		sfs_msg_free(msg);
+		return;
+	}
+	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
+	    le16_to_cpu(msg->hdr.type) <= SFS_MSG_LOCK_WATCH) {
+		/* a server that recovers is asked again, or asks again itself */
+		if (!READ_ONCE(sess->srv->recovering) && !READ_ONCE(sess->shut))
+			sfs_srv_lock_message(sess, msg);
 		sfs_msg_free(msg);
 		return;
 	}
@@ -183,6 +197,11 @@ static void free_worker(struct work_struct *work)
 	}
 	if (sess->load_man)
 		sfs_manifest_put(&srv->vol, sess->load_man);
+	/* of a message that came in between; no more can come */
+	if (!list_empty(&sess->lock_holders) ||
+	    !list_empty(&sess->lock_waiters) ||
+	    !list_empty(&sess->lock_users) || !list_empty(&sess->lock_watches))
+		sfs_srv_locks_forget(sess);
 	kfree(sess);
 	spin_lock(&srv->link_lock);
 	srv->nr_sessions--;
@@ -205,6 +224,10 @@ struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid)
 	sess->rid = rid;
 	spin_lock_init(&sess->lock);
 	INIT_WORK(&sess->free_work, free_worker);
+	INIT_LIST_HEAD(&sess->lock_holders);
+	INIT_LIST_HEAD(&sess->lock_waiters);
+	INIT_LIST_HEAD(&sess->lock_users);
+	INIT_LIST_HEAD(&sess->lock_watches);
 	for (i = 0; i < SFS_NR_SLOTS; i++) {
 		sess->slots[i].sess = sess;
 		spin_lock_init(&sess->slots[i].lock);
@@ -235,6 +258,7 @@ void sfs_session_shut(struct sfs_session *sess)
 	struct sfs_conn *conn;
 	int i;
 
+	WRITE_ONCE(sess->shut, true);
 	for (i = 0; i < SFS_NR_SLOTS; i++) {
 		spin_lock(&sess->slots[i].lock);
 		sess->slots[i].closed = true;
@@ -288,14 +312,19 @@ static bool no_sessions(struct sfs_server *srv)
 void sfs_session_drop_all(struct sfs_server *srv)
 {
 	struct sfs_session *sess;
-	struct sfs_session *tmp;
 
-	sfs_store_lock(srv->store);
-	list_for_each_entry_safe(sess, tmp, &srv->sessions, head) {
-		list_del(&sess->head);
-		sfs_session_put(sess);
-	}
-	sfs_store_unlock(srv->store);
+	do {
+		sfs_store_lock(srv->store);
+		sess = list_first_entry_or_null(&srv->sessions,
+						struct sfs_session, head);
+		if (sess)
+			list_del(&sess->head);
+		sfs_store_unlock(srv->store);
+		if (sess) {
+			sfs_srv_locks_forget(sess);
+			sfs_session_put(sess);
+		}
+	} while (sess);
 	wait_event(srv->wait, no_sessions(srv));
 }
 

@@ -138,7 +138,7 @@ static int do_hold(struct actor *a, struct rng *rng)
 	if (ret < 0)
 		return ret;
 	need.val_bytes = MAX_CHANGES * pool->max_val + 8;
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	a->nr_holds++;

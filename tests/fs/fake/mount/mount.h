@@ -4,6 +4,8 @@
 
 #include "mount/mount_types.h"
 
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino));
 int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
 int sfs_mount_leave(struct sfs_fs *fs);
