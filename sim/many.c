@@ -93,18 +93,15 @@ bool many_is_dead(const struct many_mount *mnt)
 void many_drop(struct many *m, u32 nr)
 {
 	struct many_mount *mnt = &m->mounts[nr];
-	struct many_actor *a;
 	u32 i;
 
 	if (!mnt->fs)
 		return;
 	for (i = 0; i < m->nr_actors; i++) {
-		a = &m->actors[i];
-		while (a->mnt == mnt && a->nr_opens)
-			sfs_inode_close(mnt->fs, a->opens[--a->nr_opens]);
+		if (m->actors[i].mnt == mnt)
+			m->actors[i].nr_opens = 0;
 	}
-	hcache_flush_all(mnt->cache);
-	sfs_unmount(mnt->fs);
+	sfs_mount_discard(mnt->fs);
 	hcache_destroy(mnt->cache);
 	mnt->cache = NULL;
 	mnt->fs = NULL;

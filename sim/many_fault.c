@@ -315,10 +315,7 @@ static void one_death(struct many *m, u32 scale)
 	stop_the_world(m, mnt);
 	fate[mnt->nr].dead = true;
 	fate[mnt->nr].durable = mnt->fs->published_nr;
-	sfs_mount_discard(mnt->fs);
-	hcache_destroy(mnt->cache);
-	mnt->cache = NULL;
-	mnt->fs = NULL;
+	many_drop(m, mnt->nr);
 	many_join(m);
 	many_walkers_join(m);
 	m->late = false;
