@@ -342,6 +342,25 @@ static int write_page(struct hcache *hc, struct hnode *n, u32 p)
 	return sfs_map_written(hc->fs, n->ino, p, 1, end, &n->time, &n->time);
 }
 
+static void clean_page(struct hnode *n, u32 p)
+{
+	n->nr_dirty -= n->pages[p].dirty;
+	n->pages[p].dirty = false;
+}
+
+/* Nobody will ever write it. */
+static void lose_node(struct hnode *n)
+{
+	u32 p;
+
+	for (p = 0; p < NR_PAGES; p++) {
+		n->pages[p].filled &= !n->pages[p].dirty;
+		clean_page(n, p);
+	}
+	n->has_attr = false;
+	n->steps++;
+}
+
 /*
  * In a use, or with the mount down.  What can not be written is lost: the
  * inode is gone, or the mount is.
@@ -356,10 +375,9 @@ static int write_node(struct hcache *hc, struct hnode *n)
 			continue;
 		if (!err)
 			err = write_page(hc, n, p);
-		n->pages[p].dirty = false;
 		n->pages[p].gen = n->gen;
 		n->pages[p].filled = !err;
-		n->nr_dirty--;
+		clean_page(n, p);
 	}
 	n->has_attr = false;
 	n->steps++;
@@ -375,14 +393,7 @@ static int flush_node(struct hcache *hc, struct hnode *n, u32 flags)
 		return 0;
 	ret = sfs_use_begin(hc->fs, n->ino, SFS_USE_WRITE | flags, &use);
 	if (ret) {
-		/* nobody will ever write it */
-		for (ret = 0; ret < NR_PAGES; ret++) {
-			n->pages[ret].dirty = false;
-			n->pages[ret].filled = false;
-		}
-		n->nr_dirty = 0;
-		n->has_attr = false;
-		n->steps++;
+		lose_node(n);
 		return -EIO;
 	}
 	ret = write_node(hc, n);
@@ -453,7 +464,7 @@ void hcache_writeback(struct hcache *hc, u64 first, u64 last)
 	}
 }
 
-void hcache_invalidate(struct hcache *hc, u64 first, u64 last)
+void hcache_invalidate(struct hcache *hc, u64 first, u64 last, bool dead)
 {
 	struct hnode *n;
 	u32 i;
@@ -462,6 +473,8 @@ void hcache_invalidate(struct hcache *hc, u64 first, u64 last)
 		list_for_each_entry(n, &hc->nodes[i], entry) {
 			if (n->ino < first || n->ino > last)
 				continue;
+			if (dead)
+				lose_node(n);
 			if (n->nr_dirty)
 				shim_fail("inode %llu is invalidated and has dirty pages: somebody wrote after writeback",
 					  n->ino);

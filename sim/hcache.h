@@ -39,6 +39,7 @@ int hcache_flush_all(struct hcache *hc);
 
 /* The upcalls of port.h. */
 void hcache_writeback(struct hcache *hc, u64 first, u64 last);
-void hcache_invalidate(struct hcache *hc, u64 first, u64 last);
+/* @dead: what is dirty is lost. */
+void hcache_invalidate(struct hcache *hc, u64 first, u64 last, bool dead);
 
 #endif

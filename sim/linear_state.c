@@ -505,6 +505,18 @@ static bool seen_fits(const struct posix *pm, const struct many_call *c,
 	return true;
 }
 
+/*
+ * A mount that does not have an inode can not get hold of it any more when its
+ * last name is gone, although others have it.
+ */
+static bool open_is_late(const struct posix *pm, const struct many_call *c)
+{
+	const struct pm_inode *in = pm_inode(pm, c->op.ino);
+
+	return c->ret == -ENOENT && !c->mine && in && !in->nlink &&
+	       (c->op.type == PM_OPEN || c->op.type == PM_WRITE);
+}
+
 bool lin_may(const struct lin_state *st, const struct many_call *c, char *why,
 	     u32 size)
 {
@@ -518,6 +530,8 @@ bool lin_may(const struct lin_state *st, const struct many_call *c, char *why,
 		return c->unknown || dead_fits(st->pm, c) ||
 		       say(why, size, "success (%lld) with an inode that is dead",
 			   c->ret);
+	if (open_is_late(st->pm, c))
+		return true;
 	want = pm_predict(st->pm, &c->op);
 	if (c->unknown)
 		return want >= 0 && (!makes(c) || c->ino);

@@ -42,7 +42,7 @@ static void revoke(void *arg, struct sfs_fs *fs, u64 first, u64 last,
 	if (writeback)
 		hcache_writeback(mnt->cache, first, last);
 	else
-		hcache_invalidate(mnt->cache, first, last);
+		hcache_invalidate(mnt->cache, first, last, many_is_dead(mnt));
 }
 
 /* ---- starting ------------------------------------------------------------ */

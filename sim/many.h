@@ -31,6 +31,7 @@ struct many_call {
 	u64 began_ns;
 	u64 ended_ns;
 	bool unknown;		/* its mount died: nobody knows what became of it */
+	bool mine;		/* its mount had it open all the time */
 	bool append;		/* a write at the size, whatever that was */
 	bool direct;		/* not through the host's cache */
 	u32 seen;		/* enum many_seen */

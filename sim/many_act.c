@@ -542,6 +542,23 @@ static u64 txn_nr(struct sfs_fs *fs)
 	return nr;
 }
 
+/* Has anybody of this mount the inode open? */
+static bool has_open(const struct many_actor *a, u64 ino)
+{
+	const struct many_actor *b;
+	u32 i;
+	u32 k;
+
+	for (i = 0; i < a->m->nr_actors; i++) {
+		b = &a->m->actors[i];
+		for (k = 0; b->mnt == a->mnt && k < b->nr_opens; k++) {
+			if (b->opens[k] == ino)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void step(struct many_actor *a)
 {
 	struct many_call *c = sim_zalloc(sizeof(*c));
@@ -557,10 +574,12 @@ static void step(struct many_actor *a)
 	c->begin = ++m->w->events;
 	c->began_ns = shim_clock_ns();
 	c->txn_first = txn_nr(a->mnt->fs);
+	c->mine = has_open(a, c->op.ino);
 	lin_begin(m->lin, c);
 	a->call = c;
 	c->ret = run_call(a, c);
 	a->call = NULL;
+	c->mine &= has_open(a, c->op.ino);
 	c->txn_last = txn_nr(a->mnt->fs);
 	c->ended_ns = shim_clock_ns();
 	c->end = ++m->w->events;
