@@ -53,6 +53,7 @@
 #include "mount/lock_client.h"
 #include "mount/mount.h"
 #include "mount/publish.h"
+#include "mount/session.h"
 
 #define SHARDS 64
 #define BUCKETS 64
@@ -129,6 +130,7 @@ struct sfs_locks {
 	struct workqueue_struct *wq;	/* I */
 	struct delayed_work resend;
 	bool stopping;			/* L: all shards' locks to set */
+	u64 min_epoch;			/* L: the same; older grants come too late */
 };
 
 /* A request that is to be sent once no spinlock is held. */
@@ -947,6 +949,12 @@ static void granted(struct sfs_lock *lk, u8 mode, u64 epoch, u64 need_version,
 	now_idle(lk);
 }
 
+static bool is_new(const struct sfs_lock *lk, u64 epoch)
+{
+	return epoch > lk->dead_epoch && epoch > lk->epoch &&
+	       epoch >= lk->fs->locks->min_epoch;
+}
+
 static void on_grant(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	const struct sfs_msg_lock_grant *body =
@@ -966,7 +974,7 @@ static void on_grant(struct sfs_fs *fs, const struct sfs_msg *msg)
 	spin_lock(&shard->lock);
 	lk = find(shard, id);
 	if (lk && lk->req_nr && lk->req_nr == le64_to_cpu(body->nr) &&
-	    epoch > lk->dead_epoch && epoch > lk->epoch) {
+	    is_new(lk, epoch)) {
 		granted(lk, body->mode, epoch, le64_to_cpu(body->need_version),
 			le64_to_cpu(body->stamp));
 		learn_others(lk, others);
@@ -1135,13 +1143,161 @@ int sfs_lock_install(struct sfs_fs *fs, u64 id, u64 epoch)
 	struct sfs_lock *lk;
 
 	lk = find_or_make(fs, shard, id);
-	if (lk && epoch > lk->dead_epoch && epoch > lk->epoch) {
+	if (lk && is_new(lk, epoch)) {
 		granted(lk, SFS_LOCK_WRITE, epoch, 0, 0);
 		serve(lk, &ask);
 	}
 	spin_unlock(&shard->lock);
 	send_request(fs, &ask);
 	return lk ? 0 : -ENOMEM;
+}
+
+/* ---- a new server ------------------------------------------------------------------------ */
+
+/* From here on what an earlier server granted is not taken any more. */
+static void forbid_old(struct sfs_fs *fs, u64 term)
+{
+	struct sfs_locks *locks = fs->locks;
+	u32 i;
+
+	for (i = 0; i < SHARDS; i++) {
+		spin_lock(&locks->shard[i].lock);
+		locks->min_epoch = max(locks->min_epoch,
+				       term << SFS_LOCK_EPOCH_BITS);
+		spin_unlock(&locks->shard[i].lock);
+	}
+}
+
+static struct sfs_msg *restate_alloc(u32 nr_held, u32 nr_in_use)
+{
+	return sfs_msg_alloc(SFS_MSG_RESTATE,
+			     sizeof(struct sfs_msg_restate) +
+			     nr_held * sizeof(struct sfs_msg_lock_held) +
+			     nr_in_use * sizeof(struct sfs_msg_lock_in_use));
+}
+
+static int send_restate(struct sfs_fs *fs, struct sfs_msg *msg)
+{
+	return sfs_client_greet(&fs->net, msg, 0, NULL);
+}
+
+static void count_shard(struct lock_shard *shard, u32 *nr_held, u32 *nr_in_use)
+{
+	struct sfs_lock *lk;
+	u32 b;
+
+	*nr_held = 0;
+	*nr_in_use = 0;
+	for (b = 0; b < BUCKETS; b++) {
+		list_for_each_entry(lk, &shard->hash[b], hash) {
+			*nr_held += lk->mode != SFS_LOCK_NONE;
+			*nr_in_use += lk->mode == SFS_LOCK_NONE && lk->opens;
+		}
+	}
+}
+
+static void fill_shard(struct lock_shard *shard, struct sfs_msg *msg,
+		       u32 nr_held, u32 nr_in_use)
+{
+	struct sfs_msg_restate *body = (struct sfs_msg_restate *)msg->payload;
+	struct sfs_msg_lock_held *held = (void *)(body + 1);
+	struct sfs_msg_lock_in_use *in_use = (void *)(held + nr_held);
+	struct sfs_lock *lk;
+	u32 b;
+
+	body->nr_held = cpu_to_le32(nr_held);
+	body->nr_in_use = cpu_to_le32(nr_in_use);
+	for (b = 0; b < BUCKETS; b++) {
+		list_for_each_entry(lk, &shard->hash[b], hash) {
+			if (lk->mode != SFS_LOCK_NONE) {
+				held->id = cpu_to_le64(lk->id);
+				held->epoch = cpu_to_le64(lk->epoch);
+				held->mode = lk->mode;
+				held++;
+			} else if (lk->opens) {
+				in_use->id = cpu_to_le64(lk->id);
+				fill_in_use(lk, &in_use->in_use);
+				in_use++;
+			}
+		}
+	}
+}
+
+static int restate_shard(struct sfs_fs *fs, struct lock_shard *shard)
+{
+	struct sfs_msg *msg = NULL;
+	u32 nr_in_use = 0;
+	u32 nr_held = 0;
+	u32 in_use;
+	u32 held;
+
+	for (;;) {
+		spin_lock(&shard->lock);
+		count_shard(shard, &held, &in_use);
+		if (msg && held == nr_held && in_use == nr_in_use) {
+			fill_shard(shard, msg, held, in_use);
+			spin_unlock(&shard->lock);
+			return send_restate(fs, msg);
+		}
+		spin_unlock(&shard->lock);
+		sfs_msg_free(msg);
+		if (!held && !in_use)
+			return 0;
+		nr_held = held;
+		nr_in_use = in_use;
+		msg = restate_alloc(held, in_use);
+		if (!msg)
+			return -ENOMEM;
+	}
+}
+
+/* Locks that go with a publish which the server may not have. */
+static int restate_releases(struct sfs_fs *fs)
+{
+	struct sfs_msg_restate *body;
+	struct sfs_msg_lock_held *held;
+	struct release *rel;
+	struct sfs_msg *msg;
+	u32 room = 16;
+	u32 nr;
+
+	for (;;) {
+		msg = restate_alloc(room, 0);
+		if (!msg)
+			return -ENOMEM;
+		body = (struct sfs_msg_restate *)msg->payload;
+		held = (struct sfs_msg_lock_held *)(body + 1);
+		nr = 0;
+		spin_lock(&fs->txn_lock);
+		list_for_each_entry(rel, &fs->locks->releases, head) {
+			if (nr < room) {
+				held[nr].id = rel->body.id;
+				held[nr].epoch = rel->body.epoch;
+				held[nr].mode = SFS_LOCK_WRITE;
+			}
+			nr++;
+		}
+		spin_unlock(&fs->txn_lock);
+		if (nr <= room)
+			break;
+		sfs_msg_free(msg);
+		room = nr + 16;
+	}
+	body->nr_held = cpu_to_le32(nr);
+	msg->hdr.len = cpu_to_le32(sizeof(*body) + nr * sizeof(*held));
+	return send_restate(fs, msg);
+}
+
+int sfs_locks_restate(struct sfs_fs *fs)
+{
+	int ret = 0;
+	u32 i;
+
+	forbid_old(fs, sfs_client_term(&fs->net));
+	for (i = 0; i < SHARDS && ret == 0; i++)
+		ret = restate_shard(fs, &fs->locks->shard[i]);
+	/* a lock that was given up meanwhile is in this list */
+	return ret ?: restate_releases(fs);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */

@@ -92,9 +92,9 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->data_mutex);
 	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
+	mutex_init(&fs->unused_mutex);
 	INIT_LIST_HEAD(&fs->edits);
 	INIT_WORK(&fs->edit_work, sfs_session_edit_worker);
-	mutex_init(&fs->unused_mutex);
 	INIT_WORK(&fs->publish_work, sfs_publish_worker);
 	INIT_WORK(&fs->ack_work, sfs_mount_ack_worker);
 	INIT_DELAYED_WORK(&fs->timer_work, sfs_publish_timer);
@@ -263,6 +263,10 @@ int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)
 	if (ret == -ETIMEDOUT)
 		sfs_mount_fail(fs, ret,
 			       "a forced unmount did not wait any longer for a transaction to be published");
+	/* leaving needs a server, too; without one the mount just goes */
+	else if (ret == 0 && !sfs_client_wait_server(&fs->net, patience_ms))
+		sfs_mount_fail(fs, -ETIMEDOUT,
+			       "a forced unmount did not wait any longer for a server to leave");
 	return ret;
 }
 

@@ -264,6 +264,23 @@ struct sfs_msg_lock_unused {
 	__le64 ino;
 };
 
+/*
+ * What a mount has, to a server that does not know: locks with their epochs,
+ * one that is being given up with the mode it had; then what is open of groups
+ * whose lock the mount does not have.
+ */
+struct sfs_msg_lock_held {
+	__le64 id;
+	__le64 epoch;
+	__u8 mode;
+	__u8 pad[7];
+};
+struct sfs_msg_restate {
+	__le32 nr_held;
+	__le32 nr_in_use;
+	/* struct sfs_msg_lock_held, then struct sfs_msg_lock_in_use */
+};
+
 /* A new version: ids removed, then slices added as in manifest_reply. */
 struct sfs_msg_edit {
 	__le64 version;

@@ -48,7 +48,6 @@
 
 #define RESEND_MS 1000
 #define NOT_REVOKED 255
-#define EPOCH_TERM_SHIFT 40
 
 struct srv_lock {
 	struct list_head hash;
@@ -671,23 +670,9 @@ u64 sfs_srv_lock_new(struct sfs_session *sess, u64 id)
 	return epoch;
 }
 
-/* What the mount would have deleted, another one looks for. */
-static void hand_out_work(struct sfs_session *gone)
-{
-	struct sfs_server *srv = gone->srv;
-	struct sfs_session *sess;
+/* ---- mounts that go ------------------------------------------------------------------- */
 
-	sfs_store_lock(srv->store);
-	list_for_each_entry(sess, &srv->sessions, head) {
-		if (sess != gone && sess->joined) {
-			send_unused(sess, 0);
-			break;
-		}
-	}
-	sfs_store_unlock(srv->store);
-}
-
-void sfs_srv_locks_forget(struct sfs_session *sess)
+static void forget(struct sfs_session *sess)
 {
 	struct sfs_srv_locks *locks = &sess->srv->locks;
 	struct srv_lock *lk;
@@ -696,7 +681,6 @@ void sfs_srv_locks_forget(struct sfs_session *sess)
 	struct holder *h;
 	struct user *user;
 
-	mutex_lock(&locks->mutex);
 	while ((watch = list_first_entry_or_null(&sess->lock_watches,
 						 struct watch, sess_head))) {
 		lk = watch->lock;
@@ -724,6 +708,115 @@ void sfs_srv_locks_forget(struct sfs_session *sess)
 		holder_del(h);
 		process(sess->srv, lk);
 	}
+}
+
+/* ---- from mounts that live on ---------------------------------------------------------- */
+
+static int recover_held(struct sfs_session *sess,
+			const struct sfs_msg_lock_held *say)
+{
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+	struct srv_lock *lk = find_or_make(locks, le64_to_cpu(say->id));
+	struct holder *h;
+
+	if (!lk)
+		return -ENOMEM;
+	list_for_each_entry(h, &lk->holders, head) {
+		if (h->sess == sess ||
+		    (h->mode == SFS_LOCK_READ && say->mode == SFS_LOCK_READ))
+			continue;
+		sfs_err(sess->srv->host,
+			"mounts %016llx and %016llx both say that they have lock %llu",
+			sess->rid, h->sess->rid, lk->id);
+		return -ESTALE;
+	}
+	h = holder_of(lk, sess);
+	if (!h)
+		h = holder_add(lk, sess);
+	if (!h)
+		return -ENOMEM;
+	/* once as it is, once as it is being given up: what it had counts */
+	h->mode = max(h->mode, say->mode);
+	h->epoch = max(h->epoch, le64_to_cpu(say->epoch));
+	return 0;
+}
+
+static int recover_in_use(struct sfs_session *sess,
+			  const struct sfs_msg_lock_in_use *say)
+{
+	struct srv_lock *lk = find_or_make(&sess->srv->locks,
+					   le64_to_cpu(say->id));
+
+	if (!lk)
+		return -ENOMEM;
+	set_in_use(lk, sess, &say->in_use);
+	put_if_unused(&sess->srv->locks, lk);
+	return 0;
+}
+
+static int recover(struct sfs_session *sess, const struct sfs_msg *msg)
+{
+	const struct sfs_msg_restate *body =
+		(const struct sfs_msg_restate *)msg->payload;
+	const struct sfs_msg_lock_in_use *in_use;
+	const struct sfs_msg_lock_held *held;
+	u32 nr_held;
+	u32 nr_in_use;
+	u32 i;
+	int ret = 0;
+
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return -EPROTO;
+	nr_held = le32_to_cpu(body->nr_held);
+	nr_in_use = le32_to_cpu(body->nr_in_use);
+	if (sizeof(*body) + (u64)nr_held * sizeof(*held) +
+		    (u64)nr_in_use * sizeof(*in_use) != sfs_msg_len(msg))
+		return -EPROTO;
+	held = (const struct sfs_msg_lock_held *)(body + 1);
+	in_use = (const struct sfs_msg_lock_in_use *)(held + nr_held);
+	for (i = 0; i < nr_held && ret == 0; i++)
+		ret = recover_held(sess, &held[i]);
+	for (i = 0; i < nr_in_use && ret == 0; i++)
+		ret = recover_in_use(sess, &in_use[i]);
+	return ret;
+}
+
+int sfs_srv_locks_recover(struct sfs_session *sess, const struct sfs_msg *msg)
+{
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+	int ret = 0;
+
+	mutex_lock(&locks->mutex);
+	if (msg)
+		ret = recover(sess, msg);
+	else
+		forget(sess);
+	mutex_unlock(&locks->mutex);
+	return ret;
+}
+
+/* What the mount would have deleted, another one looks for. */
+static void hand_out_work(struct sfs_session *gone)
+{
+	struct sfs_server *srv = gone->srv;
+	struct sfs_session *sess;
+
+	sfs_store_lock(srv->store);
+	list_for_each_entry(sess, &srv->sessions, head) {
+		if (sess != gone && sess->joined) {
+			send_unused(sess, 0);
+			break;
+		}
+	}
+	sfs_store_unlock(srv->store);
+}
+
+void sfs_srv_locks_forget(struct sfs_session *sess)
+{
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+
+	mutex_lock(&locks->mutex);
+	forget(sess);
 	mutex_unlock(&locks->mutex);
 	hand_out_work(sess);
 }
@@ -752,7 +845,7 @@ void sfs_srv_locks_begin(struct sfs_server *srv)
 
 	locks->floor = srv->version;
 	locks->floor_stamp = sfs_srv_seq_bound(srv) - 1;
-	locks->last_epoch = sfs_store_term(srv->store) << EPOCH_TERM_SHIFT;
+	locks->last_epoch = sfs_store_term(srv->store) << SFS_LOCK_EPOCH_BITS;
 }
 
 void sfs_srv_locks_stop(struct sfs_server *srv)

@@ -151,12 +151,6 @@ void sfs_session_recv(struct sfs_session *sess, struct sfs_msg *msg)
 	}
 	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
 	    le16_to_cpu(msg->hdr.type) <= SFS_MSG_LOCK_WATCH) {
-		sfs_srv_lock_message(sess, msg);
-		sfs_msg_free(msg);
-		return;
-	}
-	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
-	    le16_to_cpu(msg->hdr.type) <= SFS_MSG_LOCK_WATCH) {
 		/* a server that recovers is asked again, or asks again itself */
 		if (!READ_ONCE(sess->srv->recovering) && !READ_ONCE(sess->shut))
 			sfs_srv_lock_message(sess, msg);
