@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/killable.h"
 #include "base/report.h"
 #include "engine/run_write.h"
@@ -251,8 +252,8 @@ static struct sfs_txn *freeze(struct sfs_fs *fs, int *ret_err)
 		return NULL;
 	}
 	spin_lock(&fs->txn_lock);
-	fs->now = max(fs->now + 1, next->seq);
-	next->stamp = fs->now;
+	fs->now = max(fs->now + !sfs_broken(fs->host, NOSTEP), next->seq);
+	next->stamp = sfs_broken(fs->host, NOLAMPORT) ? next->seq : fs->now;
 	fs->frozen = fs->txn;
 	fs->txn = next;
 	fs->spare_seq = 0;
