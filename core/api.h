@@ -109,9 +109,12 @@ int sfs_unmount(struct sfs_fs *fs);
  * Before an unmount that must not take long: publishes what is left, and
  * declares the mount down when that has not succeeded after @patience_ms.  All
  * that wait for a publish or for room get EIO then, and so do all operations
- * from then on.  Nothing ends what a device has not completed.
+ * from then on, also those that wait for a device.  Nothing ends what a device
+ * has not completed: sfs_unmount() waits for that.
  */
 int sfs_abort(struct sfs_fs *fs, __u32 patience_ms);
+/* Declares the mount down at once. */
+void sfs_give_up(struct sfs_fs *fs, const char *why);
 
 __u64 sfs_fsid(struct sfs_fs *fs);
 __u64 sfs_rid(struct sfs_fs *fs);	/* never 0 nor ~0 */

@@ -35,6 +35,7 @@
 #define NR_COMPLETERS 4
 #define MAX_TRANSFER (16u << 20)
 #define READ_RUBBISH 0xa7
+#define HELD_POLL_NS 1000000
 
 struct write {
 	struct list_head entry;		/* in disk->inflight while there */
@@ -68,6 +69,7 @@ struct sim_disk {
 	struct list_head inflight;
 	struct list_head faults;
 	struct list_head requests;
+	bool held;			/* nothing completes */
 	struct write **cached;
 	u32 nr_cached;
 	u32 max_cached;
@@ -426,14 +428,16 @@ static void completer(void *arg)
 			disk->leader = self;
 		r = list_first_entry_or_null(&disk->requests, struct request,
 					     entry);
-		if (disk->leader == self && r && r->due_ns <= shim_clock_ns()) {
+		if (disk->leader == self && r && !disk->held &&
+		    r->due_ns <= shim_clock_ns()) {
 			list_del(&r->entry);
 			pass_leadership(disk);
 			complete_request(disk, r);
 			continue;
 		}
 		self->idle = 1;
-		shim_park(disk->leader == self && r ? r->due_ns : 0);
+		shim_park(disk->leader == self && r && !disk->held ?
+				  r->due_ns : 0);
 		self->idle = 0;
 	}
 }
@@ -484,6 +488,13 @@ void sim_disk_submit(struct sim_disk *disk, struct sim_disk_user *user,
 	shim_preempt();
 }
 
+void sim_disk_hold(struct sim_disk *disk, bool held)
+{
+	disk->held = held;
+	if (!held && disk->leader)
+		shim_unpark(disk->leader);
+}
+
 /* The first @nr cached writes are durable now. */
 static void make_durable(struct sim_disk *disk, u32 nr)
 {
@@ -512,6 +523,8 @@ int sim_disk_flush(struct sim_disk *disk, struct sim_disk_user *user)
 	shim_check_sleep(shim_me(), "a flush");
 	shim_sleep_ns(delay_ns(disk) +
 		      draw(disk) % (disk->opts.flush_us * 1000ULL + 1));
+	while (disk->held)
+		shim_sleep_ns(HELD_POLL_NS);
 	if (user->fate(user, false) != SIM_HAPPENS)
 		return -EIO;
 	disk->counts.flushes++;

@@ -65,6 +65,9 @@ struct sim_disk_counts {
 void sim_disk_counts(const struct sim_disk *disk,
 		     struct sim_disk_counts *ret_counts);
 
+/* While it is held the disk takes everything and completes nothing. */
+void sim_disk_hold(struct sim_disk *disk, bool held);
+
 /* ---- faults ------------------------------------------------------------- */
 
 enum sim_ops {

@@ -50,7 +50,7 @@ list-tests::
 # core/fs once more, with the stand-ins of tests/fs/fake found before the
 # core's own headers.
 fs_test_src := $(wildcard core/fs/*.c) core/check/fs_items.c core/base/key.c \
-	tests/fs/fake_txn.c $(wildcard tests/model/*.c)
+	core/mount/lockset.c tests/fs/fake_txn.c $(wildcard tests/model/*.c)
 fs_test_src := $(filter-out core/fs/format.c,$(fs_test_src))
 fs_test_main := $(filter-out tests/fs/fake_txn.c,$(wildcard tests/fs/*.c))
 fs_test_obj := $(fs_test_src:%.c=$(B)/tests/fs/obj/%.o)

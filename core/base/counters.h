@@ -59,6 +59,11 @@
 	X(inodes_deleted, "inode without names removed by the worker")         \
 	X(truncates_finished, "truncation finished by the worker")             \
 	X(worker_scans, "search for interrupted deletions and truncations")    \
+	X(lock_waits, "use of a cluster lock that had to wait")                \
+	X(lock_requests, "request for a cluster lock")                         \
+	X(lock_grants, "cluster lock granted to this mount")                   \
+	X(lock_revokes, "cluster lock the server wants back")                  \
+	X(lock_releases, "cluster lock given up, or kept for reading alone")   \
 	X(msg_join, "request to join")                                         \
 	X(msg_manifest, "request for a part of the manifest")                  \
 	X(msg_publish, "request to publish a transaction")                     \
@@ -73,6 +78,8 @@
 	X(msg_edit, "new version received")                                    \
 	X(server_edits, "new version of the manifest made")                    \
 	X(server_edits_sent, "new version sent to a mount")                    \
+	X(server_grants, "cluster lock granted to a mount")                    \
+	X(server_revokes, "cluster lock asked back from a mount")              \
 	X(log_batches, "group of the server's transactions made durable")      \
 	X(log_transactions, "transaction of the server in such a group")       \
 	X(log_bytes, "byte of changes written to the server's log")            \

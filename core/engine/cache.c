@@ -8,10 +8,14 @@
  *
  * Blocks are found by (run id, number) in one of 16 shards, each a hash table
  * and a list in order of last use under one spinlock.  Whoever misses inserts
- * the block as loading and reads it without the lock; others who want it wait.
+ * the block as loading and submits the read; the first of those who want it
+ * that finds it arrived checks it.
+ *
  * A block is freed under its shard's lock only while it has no users, and
  * whoever finds it there becomes a user under the same lock, so nobody can
- * hold what is freed.
+ * hold what is freed.  The device is a user until it has completed: it may take
+ * for ever, so who waits can leave (killed, or the cache was stopped) and the
+ * block stays behind.  The cache itself is not freed before.
  *
  * Replacement is second chance: a block that was found again since it was last
  * looked at goes once more to the front.  The budget is kept per shard.
@@ -28,6 +32,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "engine/itemblock.h"
 
@@ -38,7 +43,9 @@
 #define SHRINK_ROUNDS 256
 
 enum block_state {
-	BLOCK_LOADING,
+	BLOCK_LOADING,		/* the device has it */
+	BLOCK_ARRIVED,		/* read, not checked */
+	BLOCK_CHECKING,		/* by one of its users */
 	BLOCK_READY,
 	BLOCK_FAILED,
 };
@@ -48,6 +55,7 @@ struct cache_shard {
 	struct hlist_head *buckets;	/* L(lock) */
 	struct list_head lru;		/* L(lock): most recent first */
 	wait_queue_head_t loaded;
+	u32 loading;			/* L(lock): blocks the device has */
 	u64 bytes;			/* L(lock) */
 	u64 blocks;			/* L(lock) */
 	u64 hits;			/* L(lock) */
@@ -60,6 +68,8 @@ struct cache_shard {
 struct sfs_cache {
 	struct sfs_host *host;		/* I */
 	u64 shard_budget;		/* I: bytes */
+	bool killable;			/* I */
+	bool stopped;			/* A: set once */
 	struct cache_shard shards[NR_SHARDS];
 };
 
@@ -173,6 +183,16 @@ static u64 free_victims(struct list_head *victims)
 	return bytes;
 }
 
+static bool shard_idle(struct cache_shard *shard)
+{
+	bool idle;
+
+	spin_lock(&shard->lock);
+	idle = shard->loading == 0;
+	spin_unlock(&shard->lock);
+	return idle;
+}
+
 void sfs_cache_destroy(struct sfs_cache *cache)
 {
 	struct cache_shard *shard;
@@ -184,6 +204,7 @@ void sfs_cache_destroy(struct sfs_cache *cache)
 		shard = &cache->shards[i];
 		if (!shard->buckets)
 			continue;
+		wait_event(shard->loaded, shard_idle(shard));
 		list_for_each_entry_safe(blk, tmp, &shard->lru, lru) {
 			SFS_ASSERT_CMP(blk->users, ==, 0);
 			block_free(blk);
@@ -191,6 +212,20 @@ void sfs_cache_destroy(struct sfs_cache *cache)
 		kvfree(shard->buckets);
 	}
 	kfree(cache);
+}
+
+void sfs_cache_killable(struct sfs_cache *cache)
+{
+	cache->killable = true;
+}
+
+void sfs_cache_stop(struct sfs_cache *cache)
+{
+	int i;
+
+	WRITE_ONCE(cache->stopped, true);
+	for (i = 0; i < NR_SHARDS; i++)
+		wake_up_all(&cache->shards[i].loaded);
 }
 
 static struct sfs_block *shard_find(struct cache_shard *shard,
@@ -205,7 +240,8 @@ static struct sfs_block *shard_find(struct cache_shard *shard,
 	return NULL;
 }
 
-static struct sfs_block *block_alloc(const struct sfs_block_id *id, u32 size)
+static struct sfs_block *block_alloc(struct sfs_cache *cache,
+				     const struct sfs_block_id *id, u32 size)
 {
 	struct sfs_block *blk;
 
@@ -219,61 +255,137 @@ static struct sfs_block *block_alloc(const struct sfs_block_id *id, u32 size)
 	}
 	blk->id = *id;
 	blk->size = size;
-	blk->users = 1;
+	blk->cache = cache;
+	blk->users = 2;		/* the caller and the device */
 	blk->state = BLOCK_LOADING;
 	return blk;
 }
 
-static bool block_settled(struct sfs_block *blk)
+/* ---- loading ------------------------------------------------------------- */
+
+/* Found by nobody from now on; the last user frees it. */
+static void block_fail(struct cache_shard *shard, struct sfs_block *blk,
+		       int err)
 {
-	return smp_load_acquire(&blk->state) != BLOCK_LOADING;
+	lockdep_assert_held(&shard->lock);
+	blk->err = err;
+	smp_store_release(&blk->state, (u8)BLOCK_FAILED);
+	block_unlink(shard, blk);
+	INIT_LIST_HEAD(&blk->lru);
 }
 
-/* Waits for whoever is loading it. */
-static struct sfs_block *block_wait(struct sfs_cache *cache,
-				    struct cache_shard *shard,
-				    struct sfs_block *blk)
+/* The device gives back what it has. */
+static void block_loaded(struct sfs_io *io)
 {
-	int err;
+	struct sfs_block *blk = container_of(io, struct sfs_block, io);
+	struct cache_shard *shard = block_shard(blk->cache, &blk->id);
+	bool dead;
 
-	wait_event(shard->loaded, block_settled(blk));
-	err = blk->err;
-	if (err == 0)
-		return blk;
-	sfs_cache_put(cache, blk);
-	return ERR_PTR(err);
+	if (io->err < 0)
+		sfs_err(blk->cache->host,
+			"can not read %u bytes at byte %llu of the metadata device: error %d",
+			blk->size, blk->id.addr, io->err);
+	spin_lock(&shard->lock);
+	if (io->err < 0)
+		block_fail(shard, blk, io->err);
+	else
+		smp_store_release(&blk->state, (u8)BLOCK_ARRIVED);
+	dead = --blk->users == 0 && io->err < 0;
+	shard->loading--;
+	/* under the lock: once it is dropped the cache may be gone */
+	wake_up_all(&shard->loaded);
+	spin_unlock(&shard->lock);
+	if (dead)
+		block_free(blk);
 }
 
-static struct sfs_block *block_load(struct sfs_cache *cache,
-				    struct cache_shard *shard,
-				    struct sfs_block *blk)
+static void block_load(struct sfs_cache *cache, struct sfs_block *blk)
+{
+	u64 end = sfs_port_dev_size(cache->host, SFS_DEV_META);
+
+	blk->io = (struct sfs_io){
+		.done = block_loaded,
+		.buf = blk->buf,
+		.offset = blk->id.addr,
+		.len = blk->size,
+		.dev = SFS_DEV_META,
+	};
+	/* where a damaged reference may point to */
+	if (blk->id.addr >= end || blk->size > end - blk->id.addr) {
+		blk->io.err = -EIO;
+		block_loaded(&blk->io);
+		return;
+	}
+	sfs_port_io_submit(cache->host, &blk->io);
+}
+
+/* One of those who want it checks it, once it is there. */
+static void block_arrived(struct sfs_cache *cache, struct cache_shard *shard,
+			  struct sfs_block *blk)
+{
+	bool mine;
+	int ret;
+
+	spin_lock(&shard->lock);
+	mine = blk->state == BLOCK_ARRIVED;
+	if (mine)
+		WRITE_ONCE(blk->state, BLOCK_CHECKING);
+	spin_unlock(&shard->lock);
+	if (!mine)
+		return;
+	ret = sfs_block_check(cache->host, blk->buf, blk->size, &blk->id);
+	spin_lock(&shard->lock);
+	if (ret < 0)
+		block_fail(shard, blk, ret);
+	else
+		smp_store_release(&blk->state, (u8)BLOCK_READY);
+	spin_unlock(&shard->lock);
+	wake_up_all(&shard->loaded);
+}
+
+static u8 block_state(const struct sfs_block *blk)
+{
+	return smp_load_acquire(&blk->state);
+}
+
+/* Is there anything to do but wait? */
+static bool block_moved(struct sfs_cache *cache, const struct sfs_block *blk)
+{
+	u8 state = block_state(blk);
+
+	return (state != BLOCK_LOADING && state != BLOCK_CHECKING) ||
+	       READ_ONCE(cache->stopped);
+}
+
+/* 0: ready.  The caller is a user, also after an error. */
+static int block_wait(struct sfs_cache *cache, struct cache_shard *shard,
+		      struct sfs_block *blk)
 {
 	int ret;
 
-	ret = sfs_io_read(cache->host, SFS_DEV_META, blk->id.addr, blk->buf,
-			  blk->size);
-	if (ret < 0)
-		sfs_err(cache->host,
-			"can not read %u bytes at byte %llu of the metadata device: error %d",
-			blk->size, blk->id.addr, ret);
-	else
-		ret = sfs_block_check(cache->host, blk->buf, blk->size,
-				      &blk->id);
-	spin_lock(&shard->lock);
-	blk->err = ret;
-	smp_store_release(&blk->state,
-			  (u8)(ret < 0 ? BLOCK_FAILED : BLOCK_READY));
-	if (ret < 0) {
-		/* found by nobody from now on; the last user frees it */
-		block_unlink(shard, blk);
-		INIT_LIST_HEAD(&blk->lru);
+	for (;;) {
+		switch (block_state(blk)) {
+		case BLOCK_READY:
+			return 0;
+		case BLOCK_FAILED:
+			return blk->err;
+		case BLOCK_ARRIVED:
+			block_arrived(cache, shard, blk);
+			continue;
+		default:
+			break;
+		}
+		if (READ_ONCE(cache->stopped))
+			return -EIO;
+		ret = 0;
+		if (cache->killable)
+			ret = sfs_wait_killable(cache->host, shard->loaded,
+						block_moved(cache, blk));
+		else
+			wait_event(shard->loaded, block_moved(cache, blk));
+		if (ret < 0)
+			return ret;
 	}
-	spin_unlock(&shard->lock);
-	wake_up_all(&shard->loaded);
-	if (ret == 0)
-		return blk;
-	sfs_cache_put(cache, blk);
-	return ERR_PTR(ret);
 }
 
 struct sfs_block *sfs_cache_get(struct sfs_cache *cache,
@@ -283,6 +395,7 @@ struct sfs_block *sfs_cache_get(struct sfs_cache *cache,
 	struct sfs_block *fresh = NULL;
 	struct sfs_block *blk;
 	LIST_HEAD(victims);
+	int ret;
 
 again:
 	spin_lock(&shard->lock);
@@ -294,11 +407,13 @@ again:
 		spin_unlock(&shard->lock);
 		if (fresh)
 			block_free(fresh);
-		return block_wait(cache, shard, blk);
+		goto wait;
 	}
 	if (!fresh) {
 		spin_unlock(&shard->lock);
-		fresh = block_alloc(id, size);
+		if (READ_ONCE(cache->stopped))
+			return ERR_PTR(-EIO);
+		fresh = block_alloc(cache, id, size);
 		if (!fresh)
 			return ERR_PTR(-ENOMEM);
 		goto again;
@@ -307,12 +422,20 @@ again:
 	list_add(&fresh->lru, &shard->lru);
 	shard->bytes += size;
 	shard->blocks++;
+	shard->loading++;
 	shard->misses++;
 	shard->read_bytes += size;
 	shard_evict(shard, cache->shard_budget, EVICT_SCAN, &victims);
 	spin_unlock(&shard->lock);
 	free_victims(&victims);
-	return block_load(cache, shard, fresh);
+	blk = fresh;
+	block_load(cache, blk);
+wait:
+	ret = block_wait(cache, shard, blk);
+	if (ret == 0)
+		return blk;
+	sfs_cache_put(cache, blk);
+	return ERR_PTR(ret);
 }
 
 void sfs_cache_put(struct sfs_cache *cache, struct sfs_block *blk)

@@ -7,7 +7,10 @@
 
 struct sfs_cache;
 
-/* A checked, immutable block in memory; @buf is valid while it is held. */
+/*
+ * A checked, immutable block in memory; @buf is valid while it is held.  While
+ * it is read the device is one of its users.
+ */
 struct sfs_block {
 	struct hlist_node hash;		/* L(shard) */
 	struct list_head lru;		/* L(shard) */
@@ -17,12 +20,22 @@ struct sfs_block {
 	u32 users;			/* L(shard) */
 	u8 state;			/* L(shard) to change, A to read */
 	u8 used_again;			/* A: a hint, a lost update is harmless */
-	s32 err;			/* I once no longer loading */
+	s32 err;			/* I once it failed */
+	struct sfs_cache *cache;	/* I */
+	struct sfs_io io;		/* O(device) while it is read */
 };
 
 struct sfs_cache *sfs_cache_create(struct sfs_host *host, u64 budget_bytes);
-/* Nobody holds a block any more. */
+/* Nobody holds a block any more.  Waits for reads that were left behind. */
 void sfs_cache_destroy(struct sfs_cache *cache);
+
+/*
+ * From now on who waits for a read leaves with -EINTR when its thread is being
+ * killed.  Not for what must not fail because of who happens to run it.
+ */
+void sfs_cache_killable(struct sfs_cache *cache);
+/* Nothing is read any more; who waits for a read leaves with -EIO. */
+void sfs_cache_stop(struct sfs_cache *cache);
 
 /*
  * The block @id, @size bytes on the device (a multiple of 4096), read and

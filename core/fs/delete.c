@@ -119,7 +119,7 @@ static int delete_step(struct sfs_fs *fs, struct sfs_inode *si,
 	need.items = v->nr_keys + v->exts.nr + 2;
 	need.extents = v->exts.nr;
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < v->nr_keys; i++)
@@ -151,7 +151,7 @@ static int delete_bare(struct sfs_fs *fs, struct sfs_inode *si)
 	int ret;
 
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
 		return ret;
 	erase(fs, &hold, si);
@@ -247,19 +247,32 @@ static int work_on_inode(struct sfs_fs *fs, struct sfs_inode *si,
 	return ret;
 }
 
+static int work_under_lock(struct sfs_fs *fs, u64 ino, struct sfs_ivol *vol)
+{
+	struct sfs_lockset locks;
+	struct sfs_inode si;
+	int ret;
+
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
+	if (ret < 0)
+		return ret;
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0)
+		ret = work_on_inode(fs, &si, vol);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
 static void work_on(struct sfs_fs *fs, u64 ino)
 {
 	struct sfs_ivol *vol;
 	struct sfs_ilock il;
-	struct sfs_inode si;
 	int ret;
 
 	sfs_ilock_excl(fs, &il, ino, 0, 0, 0);
 	ret = sfs_ivol_get(fs, ino, &vol);
 	if (ret == 0) {
-		ret = sfs_inode_read(fs, ino, &si);
-		if (ret == 0)
-			ret = work_on_inode(fs, &si, vol);
+		ret = work_under_lock(fs, ino, vol);
 		sfs_ivol_put(fs, vol);
 	}
 	sfs_iunlock(fs, &il);

@@ -144,7 +144,7 @@ static int read_blocks(struct sfs_fs *fs, u64 ino, struct xfers *xs, u64 block,
 	int err;
 
 	while (at < nr) {
-		ret = sfs_map_read(fs, ino, block + at, &ext);
+		ret = sfs_extent_map_read(fs, ino, block + at, &ext);
 		if (ret == 0 && (ext.flags & SFS_EXT_OFFLINE))
 			ret = -EOPNOTSUPP;
 		if (ret < 0)
@@ -198,9 +198,10 @@ static int read_chunk(struct sfs_fs *fs, u64 ino, struct xfers *xs, u64 off,
 	return ret < 0 ? ret : (int)len;
 }
 
-static int file_inode(struct sfs_fs *fs, u64 ino, struct sfs_inode *ret_si)
+static int file_inode(struct sfs_fs *fs, struct sfs_lockset *locks, u64 ino,
+		      struct sfs_inode *ret_si)
 {
-	int ret = sfs_inode_read(fs, ino, ret_si);
+	int ret = sfs_inode_read(fs, locks, ino, ret_si);
 
 	if (ret < 0)
 		return ret;
@@ -209,8 +210,8 @@ static int file_inode(struct sfs_fs *fs, u64 ino, struct sfs_inode *ret_si)
 	return S_ISREG(ret_si->mode) ? 0 : -EINVAL;
 }
 
-__s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
-		    __u32 len)
+static s64 file_read(struct sfs_fs *fs, struct sfs_lockset *locks, u64 ino,
+		     u64 off, void *buf, u32 len)
 {
 	struct sfs_inode si;
 	struct xfers *xs;
@@ -218,8 +219,7 @@ __s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
 	u64 want;
 	int ret;
 
-	sfs_count(fs->cnt, op_file_read);
-	ret = file_inode(fs, ino, &si);
+	ret = file_inode(fs, locks, ino, &si);
 	if (ret < 0)
 		return ret;
 	if (off >= si.size)
@@ -237,6 +237,21 @@ __s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
 	}
 	kfree(xs);
 	return done || ret >= 0 ? (s64)done : ret;
+}
+
+__s64 sfs_file_read(struct sfs_fs *fs, __u64 ino, __u64 off, void *buf,
+		    __u32 len)
+{
+	struct sfs_lockset locks;
+	s64 ret;
+
+	sfs_count(fs->cnt, op_file_read);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = file_read(fs, &locks, ino, off, buf, len);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- the tail of the last block --------------------------------------------------- */
@@ -275,7 +290,7 @@ int sfs_zero_tail(struct sfs_fs *fs, struct sfs_inode *si,
 
 	if (!in_block(si->size))
 		return 0;
-	ret = sfs_map_read(fs, si->ino, si->size >> SFS_BLOCK_SHIFT, &ext);
+	ret = sfs_extent_map_read(fs, si->ino, si->size >> SFS_BLOCK_SHIFT, &ext);
 	if (ret < 0 || !ext.phys || ext.flags)
 		return ret;
 	mem = sfs_port_buf_alloc(SFS_BLOCK_SIZE);
@@ -419,8 +434,8 @@ static int write_gap(struct sfs_fs *fs, struct sfs_inode *si, u64 off)
 	return sfs_zero_tail(fs, si, &wrote);
 }
 
-__s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
-		     __u32 len)
+static s64 file_write(struct sfs_fs *fs, struct sfs_lockset *locks, u64 ino,
+		      u64 off, const void *buf, u32 len)
 {
 	struct sfs_inode si;
 	struct xfers *xs;
@@ -428,8 +443,7 @@ __s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
 	u64 want;
 	int ret;
 
-	sfs_count(fs->cnt, op_file_write);
-	ret = file_inode(fs, ino, &si);
+	ret = file_inode(fs, locks, ino, &si);
 	if (ret < 0 || !len)
 		return ret;
 	if (off >= SFS_MAX_FILE_SIZE)
@@ -450,4 +464,19 @@ __s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
 	}
 	kfree(xs);
 	return done || ret >= 0 ? (s64)done : ret;
+}
+
+__s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
+		     __u32 len)
+{
+	struct sfs_lockset locks;
+	s64 ret;
+
+	sfs_count(fs->cnt, op_file_write);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
+	if (ret < 0)
+		return ret;
+	ret = file_write(fs, &locks, ino, off, buf, len);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }

@@ -159,13 +159,12 @@ void sfs_extent_cut(struct sfs_fs *fs, struct sfs_hold *hold,
 
 /* ---- reading --------------------------------------------------------------- */
 
-int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
-		 struct sfs_extent *ret_ext)
+int sfs_extent_map_read(struct sfs_fs *fs, u64 ino, u64 block,
+			struct sfs_extent *ret_ext)
 {
 	struct sfs_extent ext;
 	int ret;
 
-	sfs_count(fs->cnt, op_map_read);
 	ret = sfs_extent_next(fs, ino, block, &ext);
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
@@ -178,6 +177,21 @@ int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
 	else
 		*ret_ext = ext_part(&ext, block, U64_MAX);
 	return 0;
+}
+
+int sfs_map_read(struct sfs_fs *fs, __u64 ino, __u64 block,
+		 struct sfs_extent *ret_ext)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_map_read);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = sfs_extent_map_read(fs, ino, block, ret_ext);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- allocating ------------------------------------------------------------ */
@@ -243,7 +257,7 @@ static int alloc_hole(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 	if (ret < 0)
 		return ret;
 
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0) {
 		sfs_data_unreserve(fs, new.phys, new.count);
 		return ret;
@@ -307,17 +321,22 @@ int sfs_extent_map_write(struct sfs_fs *fs, struct sfs_inode *si, u64 block,
 int sfs_map_write(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
 		  int flags, struct sfs_extent *ret_ext)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	int ret;
 
 	sfs_count(fs->cnt, op_map_write);
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
 	if (ret < 0)
 		return ret;
-	if (!S_ISREG(si.mode))
-		return -EINVAL;
-	return sfs_extent_map_write(fs, &si, block, count,
-				    flags & SFS_MAP_KEEPS, ret_ext);
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0 && !S_ISREG(si.mode))
+		ret = -EINVAL;
+	if (ret == 0)
+		ret = sfs_extent_map_write(fs, &si, block, count,
+					   flags & SFS_MAP_KEEPS, ret_ext);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- written ----------------------------------------------------------------- */
@@ -416,7 +435,7 @@ static int written_step(struct sfs_fs *fs, struct sfs_inode *si,
 	int ret;
 
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, how->class, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, how->class, &need);
 	if (ret < 0)
 		return ret;
 	edit_apply(fs, &hold, si->ino, ed);
@@ -488,14 +507,19 @@ int sfs_map_written(struct sfs_fs *fs, __u64 ino, __u64 block, __u64 count,
 		.mtime = *mtime,
 		.ctime = *ctime,
 	};
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	int ret;
 
 	sfs_count(fs->cnt, op_map_written);
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
 	if (ret < 0)
 		return ret;
-	if (!S_ISREG(si.mode))
-		return -EINVAL;
-	return sfs_extent_written(fs, &si, block, count, size, &how);
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0 && !S_ISREG(si.mode))
+		ret = -EINVAL;
+	if (ret == 0)
+		ret = sfs_extent_written(fs, &si, block, count, size, &how);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }

@@ -74,7 +74,9 @@ int sfs_fs_format_items(void (*put)(void *arg, const struct sfs_key *key,
 
 /* ---- inode.c ------------------------------------------------------------ */
 
-int sfs_inode_read(struct sfs_fs *fs, u64 ino, struct sfs_inode *ret_si);
+/* Under @locks, which cover @ino. */
+int sfs_inode_read(struct sfs_fs *fs, struct sfs_lockset *locks, u64 ino,
+		   struct sfs_inode *ret_si);
 /* Of an inode that exists: stamps meta_seq, stores the item. */
 void sfs_inode_store(struct sfs_fs *fs, struct sfs_hold *hold,
 		     struct sfs_inode *si);
@@ -109,8 +111,14 @@ void sfs_index_erase(struct sfs_fs *fs, struct sfs_hold *hold,
 
 /* ---- inonum.c ----------------------------------------------------------- */
 
-/* A number that no inode ever had, for one made in directory @dir. */
-int sfs_ino_alloc(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino);
+/*
+ * Numbers that no inode ever had.  group: a number out of the group that the
+ * next inode made in @dir will come from, to take its lock; alloc: the number
+ * itself, -EAGAIN when it would come from another group by now.
+ */
+int sfs_ino_group_for(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino);
+int sfs_ino_alloc(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
+		  bool is_dir, u64 *ret_ino);
 
 /* ---- perm.c ------------------------------------------------------------- */
 
@@ -138,22 +146,27 @@ int sfs_perm_setattr(const struct sfs_inode *si, const struct sfs_cred *cred,
 /* ---- names.c ------------------------------------------------------------ */
 
 int sfs_name_check(const char *name, u32 len);
-/* The entry of that name; ret_e->name is @name. */
-int sfs_entry_find(struct sfs_fs *fs, u64 dir, const char *name, u32 len,
-		   struct sfs_entry *ret_e);
+/* The entry of that name; ret_e->name is @name.  @locks cover @dir. */
+int sfs_entry_find(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
+		   const char *name, u32 len, struct sfs_entry *ret_e);
 void sfs_entry_put(struct sfs_fs *fs, struct sfs_hold *hold,
 		   const struct sfs_entry *e);
 void sfs_entry_del(struct sfs_fs *fs, struct sfs_hold *hold,
 		   const struct sfs_entry *e);
 void sfs_need_entry(struct sfs_need *need, u32 name_len);
-int sfs_dir_read(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
+int sfs_dir_read(struct sfs_fs *fs, struct sfs_lockset *locks,
+		 const struct sfs_cred *cred, u64 dir,
 		 struct sfs_inode *ret_dsi);
-/* A directory that is to get, or to lose, an entry; checks both. */
-int sfs_dir_for_new(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		    const char *name, u32 len, struct sfs_inode *dsi,
-		    struct sfs_entry *e);
-int sfs_dir_for_gone(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		     const char *name, u32 len, u64 ino, struct sfs_inode *dsi,
+/*
+ * A directory that is to get, or to lose, an entry; checks both.  Under @locks,
+ * which cover the directory (and the inode) for writing.
+ */
+int sfs_dir_for_new(struct sfs_fs *fs, struct sfs_lockset *locks,
+		    const struct sfs_cred *cred, u64 dir, const char *name,
+		    u32 len, struct sfs_inode *dsi, struct sfs_entry *e);
+int sfs_dir_for_gone(struct sfs_fs *fs, struct sfs_lockset *locks,
+		     const struct sfs_cred *cred, u64 dir, const char *name,
+		     u32 len, u64 ino, struct sfs_inode *dsi,
 		     struct sfs_entry *e, struct sfs_inode *si);
 /* One link less; the last one makes an orphan.  Room: 1 item. */
 void sfs_inode_unlinked(struct sfs_fs *fs, struct sfs_hold *hold,
@@ -161,9 +174,10 @@ void sfs_inode_unlinked(struct sfs_fs *fs, struct sfs_hold *hold,
 
 /* ---- paths.c ------------------------------------------------------------ */
 
-/* The directory that has @dir's entry; the root is its own. */
-int sfs_dir_parent(struct sfs_fs *fs, u64 dir, u64 *ret_parent);
-/* 1 when @ino is @dir or above it. */
+/* The directory that has @dir's entry; the root is its own.  @locks cover @dir. */
+int sfs_dir_parent(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
+		   u64 *ret_parent);
+/* 1 when @ino is @dir or above it.  Uses the locks on the way one by one. */
 int sfs_dir_is_under(struct sfs_fs *fs, u64 dir, u64 ino);
 
 /* ---- xattr.c ------------------------------------------------------------ */
@@ -212,6 +226,9 @@ void sfs_extent_put(struct sfs_fs *fs, struct sfs_hold *hold, u64 ino,
 		    const struct sfs_extent *ext);
 void sfs_extent_del(struct sfs_fs *fs, struct sfs_hold *hold, u64 ino,
 		    const struct sfs_extent *ext);
+/* sfs_map_read() for a caller that has the lock. */
+int sfs_extent_map_read(struct sfs_fs *fs, u64 ino, u64 block,
+			struct sfs_extent *ret_ext);
 /* Frees what @ext has from @cut on; counts in @si. */
 void sfs_extent_cut(struct sfs_fs *fs, struct sfs_hold *hold,
 		    struct sfs_inode *si, const struct sfs_extent *ext,

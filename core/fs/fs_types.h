@@ -13,10 +13,15 @@
 #include <linux/workqueue.h>
 #include "api.h"
 #include "base/key.h"
+#include "mount/locks.h"
 #include "mount/txn.h"
 
-/* An inode item, decoded.  Lives on the stack of one operation. */
+/*
+ * An inode item, decoded.  Lives on the stack of one operation, and is true as
+ * long as the operation has the locks it was read under.
+ */
 struct sfs_inode {
+	struct sfs_lockset *locks;
 	u64 ino;
 	u64 size;
 	u64 meta_seq;
@@ -67,6 +72,7 @@ struct sfs_ivol {
 	u8 fresh;		/* nobody has seen data_version since version_txn */
 	u8 bumped;		/* data_version stepped ahead of the write it is for */
 	u8 has_atime;
+	u64 tenure;		/* of the lock, in which fresh and bumped were set */
 	u64 version_txn;	/* transaction of the first step since it was seen */
 	u64 shrink_txn;		/* transaction that last made it shorter */
 	u64 data_txn;		/* transaction that last changed contents */

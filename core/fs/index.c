@@ -7,10 +7,13 @@
  * stamp of the hold.  The entry and the field of the inode are changed in the
  * same hold, so a transaction has both or neither.
  *
- * An inode that was stamped in this transaction keeps its stamp.  Together
- * with stamps that grow from transaction to transaction this makes every key
- * of the index inserted at most once and deleted at most once (engine.md,
- * invariant 11), which is what allows such pairs to vanish in a merge.
+ * The stamp of a hold is the mount's clock: it steps from transaction to
+ * transaction, and is ahead of all that other mounts stamped under a lock
+ * before it was granted to this one.  So an inode that has the
+ * very stamp of the hold was stamped in this transaction, all others move up,
+ * and every key of the index is inserted at most once and deleted at most once
+ * (engine.md, invariant 11), which is what allows such pairs to vanish in a
+ * merge.
  *
  * Walks read one published version of the volume and no memtable, and nothing
  * behind its stable sequence: an entry that such a walk returned does not turn
@@ -30,9 +33,10 @@ static void index_move(struct sfs_fs *fs, struct sfs_hold *hold, u8 type,
 {
 	struct sfs_key key = sfs_index_key(type, *stamp, ino);
 
-	if (*stamp >= hold->txn_seq)
+	if (*stamp == hold->stamp)
 		return;
 	SFS_ASSERT_CMP(hold->stamp, >=, hold->txn_seq);
+	SFS_ASSERT_CMP(hold->stamp, >, *stamp);
 	sfs_item_del(fs, hold, &key);
 	*stamp = hold->stamp;
 	key.f2 = *stamp;

@@ -28,19 +28,22 @@
 
 #define NSEC_PER_S 1000000000U
 
-int sfs_inode_read(struct sfs_fs *fs, u64 ino, struct sfs_inode *ret_si)
+int sfs_inode_read(struct sfs_fs *fs, struct sfs_lockset *locks, u64 ino,
+		   struct sfs_inode *ret_si)
 {
 	struct sfs_key key = sfs_inode_key(ino);
 	struct sfs_inode_item it;
 	const char *why;
 	int ret;
 
+	SFS_ASSERT(sfs_locks_cover(locks, ino, SFS_LOCK_READ));
 	ret = sfs_item_get(fs, &key, &it, sizeof(it));
 	if (ret == -ERANGE)
 		return sfs_item_bad(fs, &key, "inode: value is too long");
 	if (ret < 0)
 		return ret;
 	why = sfs_inode_decode(&key, &it, ret, ret_si);
+	ret_si->locks = locks;
 	return why ? sfs_item_bad(fs, &key, why) : 0;
 }
 
@@ -156,27 +159,36 @@ void sfs_inode_to_attr(struct sfs_fs *fs, const struct sfs_inode *si,
 
 int sfs_getattr(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	int ret;
 
 	sfs_count(fs->cnt, op_getattr);
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
-	sfs_inode_to_attr(fs, &si, ret_attr);
-	return 0;
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0)
+		sfs_inode_to_attr(fs, &si, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 int sfs_access(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	       __u32 mask)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	int ret;
 
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
-	return sfs_perm_evaluate(&si, cred, mask & 7);
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0)
+		ret = sfs_perm_evaluate(&si, cred, mask & 7);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- setattr ------------------------------------------------------------ */
@@ -302,7 +314,7 @@ static int setattr_change(struct sfs_fs *fs, struct setattr *op)
 	sfs_need_inode(&need);
 	need.items += op->caps.nr_parts;
 	op->now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, class, &need);
+	ret = sfs_hold_begin(fs, op->si.locks, &hold, class, &need);
 	if (ret < 0)
 		return ret;
 	setattr_apply(fs, &hold, op);
@@ -316,14 +328,14 @@ static bool setattr_is_noop(const struct setattr *op)
 	       setattr_mode(op) == op->si.mode;
 }
 
-int sfs_setattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
-		const struct sfs_setattr *set, struct sfs_attr *ret_attr)
+static int setattr(struct sfs_fs *fs, struct sfs_lockset *locks,
+		   const struct sfs_cred *cred, u64 ino,
+		   const struct sfs_setattr *set, struct sfs_attr *ret_attr)
 {
 	struct setattr op = { .cred = cred, .set = set };
 	int ret;
 
-	sfs_count(fs->cnt, op_setattr);
-	ret = sfs_inode_read(fs, ino, &op.si);
+	ret = sfs_inode_read(fs, locks, ino, &op.si);
 	if (ret < 0)
 		return ret;
 	ret = setattr_prepare(fs, &op);
@@ -340,4 +352,19 @@ int sfs_setattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 		sfs_work_add(fs, ino);
 	sfs_inode_to_attr(fs, &op.si, ret_attr);
 	return 0;
+}
+
+int sfs_setattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		const struct sfs_setattr *set, struct sfs_attr *ret_attr)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_setattr);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
+	if (ret < 0)
+		return ret;
+	ret = setattr(fs, &locks, cred, ino, set, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }

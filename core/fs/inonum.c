@@ -17,11 +17,16 @@
  * longest time, so a mount that makes a file here and a file there does not
  * burn a group for each.
  *
+ * A number is taken under the lock of its group.  Which group that will be is
+ * asked before the lock is taken, since locks are taken in ascending order;
+ * when it changed meanwhile, the operation begins again.
+ *
  * Locks: ino_mutex, held while a group is asked for; it is below the inode
  * locks and above whatever the request takes.
  */
 #include "fs/fs.h"
 
+#include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include "base/report.h"
@@ -45,7 +50,12 @@ static struct sfs_ino_run *run_of_dir(struct sfs_inodes *in, u64 dir)
 	return oldest;
 }
 
-int sfs_ino_alloc(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
+static struct sfs_ino_run *run_for(struct sfs_inodes *in, u64 dir, bool is_dir)
+{
+	return is_dir ? &in->ino_dirs : run_of_dir(in, dir);
+}
+
+int sfs_ino_group_for(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ino_run *run;
@@ -59,7 +69,7 @@ int sfs_ino_alloc(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
 		per_group = SFS_DIR_INOS;
 
 	mutex_lock(&in->ino_mutex);
-	run = is_dir ? &in->ino_dirs : run_of_dir(in, dir);
+	run = run_for(in, dir, is_dir);
 	if (run->next == run->end) {
 		ret = sfs_ino_group(fs, &first);
 		if (ret < 0)
@@ -68,9 +78,27 @@ int sfs_ino_alloc(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
 		run->next = first;
 		run->end = first + per_group;
 	}
-	run->used_at = ++in->ino_clock;
-	*ret_ino = run->next++;
+	*ret_ino = run->next;
 out:
+	mutex_unlock(&in->ino_mutex);
+	return ret;
+}
+
+int sfs_ino_alloc(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
+		  bool is_dir, u64 *ret_ino)
+{
+	struct sfs_inodes *in = fs->inodes;
+	struct sfs_ino_run *run;
+	int ret = -EAGAIN;
+
+	mutex_lock(&in->ino_mutex);
+	run = run_for(in, dir, is_dir);
+	if (run->next < run->end &&
+	    sfs_locks_cover(locks, run->next, SFS_LOCK_WRITE)) {
+		run->used_at = ++in->ino_clock;
+		*ret_ino = run->next++;
+		ret = 0;
+	}
 	mutex_unlock(&in->ino_mutex);
 	return ret;
 }

@@ -48,8 +48,8 @@ int sfs_name_check(const char *name, u32 len)
 
 #define DIRENT_BUF (sizeof(struct sfs_dirent_item) + SFS_NAME_MAX)
 
-int sfs_entry_find(struct sfs_fs *fs, u64 dir, const char *name, u32 len,
-		   struct sfs_entry *ret_e)
+int sfs_entry_find(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
+		   const char *name, u32 len, struct sfs_entry *ret_e)
 {
 	u64 hash = sfs_name_hash(&fs->inodes->name_key, name, len);
 	struct sfs_key key = SFS_KEY(SFS_ZONE_FS, dir, SFS_FS_DIRENT, hash,
@@ -61,6 +61,7 @@ int sfs_entry_find(struct sfs_fs *fs, u64 dir, const char *name, u32 len,
 	const char *why;
 	int ret;
 
+	SFS_ASSERT(sfs_locks_cover(locks, dir, SFS_LOCK_READ));
 	/* names with the same hash follow each other */
 	for (;;) {
 		ret = sfs_item_next(fs, &key, &last, buf, sizeof(buf));
@@ -134,13 +135,14 @@ void sfs_need_entry(struct sfs_need *need, u32 name_len)
 
 /* ---- directories --------------------------------------------------------- */
 
-int sfs_dir_read(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
+int sfs_dir_read(struct sfs_fs *fs, struct sfs_lockset *locks,
+		 const struct sfs_cred *cred, u64 dir,
 		 struct sfs_inode *ret_dsi)
 {
 	struct sfs_inode dsi;
 	int ret;
 
-	ret = sfs_inode_read(fs, dir, &dsi);
+	ret = sfs_inode_read(fs, locks, dir, &dsi);
 	if (ret < 0)
 		return ret;
 	if (!S_ISDIR(dsi.mode))
@@ -152,19 +154,19 @@ int sfs_dir_read(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
 	return 0;
 }
 
-int sfs_dir_for_new(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		    const char *name, u32 len, struct sfs_inode *dsi,
-		    struct sfs_entry *e)
+int sfs_dir_for_new(struct sfs_fs *fs, struct sfs_lockset *locks,
+		    const struct sfs_cred *cred, u64 dir, const char *name,
+		    u32 len, struct sfs_inode *dsi, struct sfs_entry *e)
 {
 	int ret;
 
 	ret = sfs_name_check(name, len);
 	if (ret < 0)
 		return ret;
-	ret = sfs_dir_read(fs, cred, dir, dsi);
+	ret = sfs_dir_read(fs, locks, cred, dir, dsi);
 	if (ret < 0)
 		return ret;
-	ret = sfs_entry_find(fs, dir, name, len, e);
+	ret = sfs_entry_find(fs, locks, dir, name, len, e);
 	if (ret != -ENOENT)
 		return ret < 0 ? ret : -EEXIST;
 	if (!dsi->nlink)
@@ -179,8 +181,9 @@ int sfs_dir_for_new(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
 	return sfs_perm_check(dsi, cred, SFS_MAY_WRITE | SFS_MAY_EXEC);
 }
 
-int sfs_dir_for_gone(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		     const char *name, u32 len, u64 ino, struct sfs_inode *dsi,
+int sfs_dir_for_gone(struct sfs_fs *fs, struct sfs_lockset *locks,
+		     const struct sfs_cred *cred, u64 dir, const char *name,
+		     u32 len, u64 ino, struct sfs_inode *dsi,
 		     struct sfs_entry *e, struct sfs_inode *si)
 {
 	struct sfs_key key;
@@ -189,15 +192,15 @@ int sfs_dir_for_gone(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
 	ret = sfs_name_check(name, len);
 	if (ret < 0)
 		return ret;
-	ret = sfs_dir_read(fs, cred, dir, dsi);
+	ret = sfs_dir_read(fs, locks, cred, dir, dsi);
 	if (ret < 0)
 		return ret;
-	ret = sfs_entry_find(fs, dir, name, len, e);
+	ret = sfs_entry_find(fs, locks, dir, name, len, e);
 	if (ret < 0)
 		return ret;
 	if (e->ino != ino)
 		return -ESTALE;
-	ret = sfs_inode_read(fs, ino, si);
+	ret = sfs_inode_read(fs, locks, ino, si);
 	if (ret == -ENOENT) {
 		key = entry_key(e, SFS_FS_DIRENT);
 		return sfs_item_bad(fs, &key, "entry: its inode is missing");
@@ -223,24 +226,23 @@ void sfs_inode_unlinked(struct sfs_fs *fs, struct sfs_hold *hold,
 /* ---- lookup --------------------------------------------------------------- */
 
 /* The inode of a name; *ret_dsi is the directory. */
-static int name_to_ino(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		       const char *name, u32 len, struct sfs_inode *ret_dsi,
-		       u64 *ret_ino)
+static int name_to_ino(struct sfs_fs *fs, struct sfs_lockset *locks,
+		       const struct sfs_cred *cred, u64 dir, const char *name,
+		       u32 len, struct sfs_inode *ret_dsi, u64 *ret_ino)
 {
 	struct sfs_entry e;
 	int ret;
 
-	sfs_count(fs->cnt, op_lookup);
-	ret = sfs_dir_read(fs, cred, dir, ret_dsi);
+	ret = sfs_dir_read(fs, locks, cred, dir, ret_dsi);
 	if (ret < 0)
 		return ret;
 	e.ino = dir;
 	if (len == 2 && name[0] == '.' && name[1] == '.') {
-		ret = sfs_dir_parent(fs, dir, &e.ino);
+		ret = sfs_dir_parent(fs, locks, dir, &e.ino);
 	} else if (len != 1 || name[0] != '.') {
 		ret = sfs_name_check(name, len);
 		if (ret == 0)
-			ret = sfs_entry_find(fs, dir, name, len, &e);
+			ret = sfs_entry_find(fs, locks, dir, name, len, &e);
 	}
 	if (ret == 0)
 		*ret_ino = e.ino;
@@ -250,37 +252,56 @@ static int name_to_ino(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
 int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, struct sfs_attr *ret_attr)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	u64 ino;
 	int ret;
 
-	ret = name_to_ino(fs, cred, dir, name, len, &si, &ino);
+	sfs_count(fs->cnt, op_lookup);
+	ret = sfs_locks_ino(fs, &locks, dir, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
+	ret = name_to_ino(fs, &locks, cred, dir, name, len, &si, &ino);
+	/* one lock after the other: the next may be a lower one */
+	if (ret == 0 && !sfs_locks_cover(&locks, ino, SFS_LOCK_READ)) {
+		sfs_locks_end(fs, &locks);
+		ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+		if (ret < 0)
+			return ret;
+	}
 	/*
 	 * Without exclusion the name may go, and its inode be deleted, between
 	 * the two reads: then it does not exist, as the answer says.
 	 */
-	if (ino != dir)
-		ret = sfs_inode_read(fs, ino, &si);
-	if (ret < 0)
-		return ret;
-	sfs_inode_to_attr(fs, &si, ret_attr);
-	return 0;
+	if (ret == 0 && ino != dir)
+		ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0)
+		sfs_inode_to_attr(fs, &si, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 int sfs_lookup_ino(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 		   const char *name, __u32 len, __u64 *ret_ino)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode dsi;
+	int ret;
 
-	return name_to_ino(fs, cred, dir, name, len, &dsi, ret_ino);
+	sfs_count(fs->cnt, op_lookup);
+	ret = sfs_locks_ino(fs, &locks, dir, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = name_to_ino(fs, &locks, cred, dir, name, len, &dsi, ret_ino);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- creating ------------------------------------------------------------- */
 
 /* An inode that is being made, with its entry, in its directory. */
 struct create {
+	struct sfs_lockset locks;
 	struct sfs_inode dsi;
 	struct sfs_inode si;
 	struct sfs_entry e;
@@ -294,17 +315,21 @@ static int create_prepare(struct sfs_fs *fs, const struct sfs_cred *cred,
 {
 	int ret;
 
-	ret = sfs_dir_for_new(fs, cred, dir, name, len, &op->dsi, &op->e);
+	ret = sfs_dir_for_new(fs, &op->locks, cred, dir, name, len, &op->dsi,
+			      &op->e);
 	if (ret < 0)
 		return ret;
 	if (S_ISDIR(mode) && op->dsi.nlink >= S32_MAX)
 		return -EMLINK;
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !(cred->caps & SFS_CAP_MKNOD))
+		return -EPERM;
 	sfs_perm_init(&op->si, &op->dsi, cred, mode);
+	op->si.locks = &op->locks;
 	op->si.nlink = S_ISDIR(mode) ? 2 : 1;
 	op->si.next_pos = S_ISDIR(mode) ? SFS_FIRST_POS : 0;
 	op->si.size = op->target_len;
 	op->e.type = sfs_mode_type(mode);
-	ret = sfs_ino_alloc(fs, dir, S_ISDIR(mode), &op->si.ino);
+	ret = sfs_ino_alloc(fs, &op->locks, dir, S_ISDIR(mode), &op->si.ino);
 	op->e.ino = op->si.ino;
 	return ret;
 }
@@ -351,7 +376,7 @@ static int create_do(struct sfs_fs *fs, struct create *op,
 	need.items += 2;
 	need.val_bytes += op->target_len;
 	now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, &op->locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	create_apply(fs, &hold, op, &now);
@@ -360,12 +385,47 @@ static int create_do(struct sfs_fs *fs, struct create *op,
 	return 0;
 }
 
+/* The lock of the directory and that of the group of the new inode. */
+static int create_begin(struct sfs_fs *fs, u64 dir, u32 mode,
+			struct sfs_lockset *locks)
+{
+	u64 ino;
+	int ret;
+
+	ret = sfs_ino_group_for(fs, dir, S_ISDIR(mode), &ino);
+	if (ret < 0)
+		return ret;
+	locks->nr = 0;
+	locks->flags = 0;
+	sfs_locks_add(locks, sfs_lock_of_ino(dir), SFS_LOCK_WRITE);
+	sfs_locks_add(locks, sfs_lock_of_ino(ino), SFS_LOCK_WRITE);
+	return sfs_locks_begin(fs, locks);
+}
+
+static int create(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
+		  const char *name, u32 len, u32 mode, struct create *op,
+		  struct sfs_attr *ret_attr)
+{
+	int ret;
+
+	do {
+		ret = create_begin(fs, dir, mode, &op->locks);
+		if (ret < 0)
+			return ret;
+		ret = create_prepare(fs, cred, dir, name, len, mode, op);
+		if (ret == 0)
+			ret = create_do(fs, op, ret_attr);
+		sfs_locks_end(fs, &op->locks);
+		/* the numbers it had the lock for went to somebody else */
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
 int sfs_create(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u32 mode, __u32 rdev,
 	       struct sfs_attr *ret_attr)
 {
 	struct create op = {};
-	int ret;
 
 	sfs_count(fs->cnt, op_create);
 	switch (mode & S_IFMT) {
@@ -381,12 +441,7 @@ int sfs_create(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	default:
 		return -EINVAL;
 	}
-	ret = create_prepare(fs, cred, dir, name, len, mode, &op);
-	if (ret < 0)
-		return ret;
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !(cred->caps & SFS_CAP_MKNOD))
-		return -EPERM;
-	return create_do(fs, &op, ret_attr);
+	return create(fs, cred, dir, name, len, mode, &op, ret_attr);
 }
 
 int sfs_symlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
@@ -394,7 +449,6 @@ int sfs_symlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 		__u32 target_len, struct sfs_attr *ret_attr)
 {
 	struct create op = { .target = target, .target_len = target_len };
-	int ret;
 
 	sfs_count(fs->cnt, op_symlink);
 	if (!target_len)
@@ -403,20 +457,18 @@ int sfs_symlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 		return -ENAMETOOLONG;
 	if (memchr(target, 0, target_len))
 		return -EINVAL;
-	ret = create_prepare(fs, cred, dir, name, len, S_IFLNK | 0777, &op);
-	if (ret < 0)
-		return ret;
-	return create_do(fs, &op, ret_attr);
+	return create(fs, cred, dir, name, len, S_IFLNK | 0777, &op, ret_attr);
 }
 
-int sfs_readlink(struct sfs_fs *fs, __u64 ino, char *buf, __u32 size)
+static int readlink(struct sfs_fs *fs, struct sfs_lockset *locks, u64 ino,
+		    char *buf, u32 size)
 {
 	struct sfs_key key = SFS_KEY(SFS_ZONE_FS, ino, SFS_FS_SYMLINK, 0, 0, 0);
 	struct sfs_inode si;
 	u32 at = 0;
 	int ret;
 
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_inode_read(fs, locks, ino, &si);
 	if (ret < 0)
 		return ret;
 	if (!S_ISLNK(si.mode))
@@ -425,7 +477,7 @@ int sfs_readlink(struct sfs_fs *fs, __u64 ino, char *buf, __u32 size)
 		return -ERANGE;
 	while (at < si.size) {
 		ret = sfs_item_get(fs, &key, buf + at, si.size - at);
-		if (ret == -ENOENT && sfs_inode_read(fs, ino, &si) == -ENOENT)
+		if (ret == -ENOENT && sfs_inode_read(fs, locks, ino, &si) == -ENOENT)
 			return -ENOENT;
 		if (ret == -ENOENT || ret == -ERANGE || ret == 0)
 			return sfs_item_bad(fs, &key,
@@ -438,10 +490,35 @@ int sfs_readlink(struct sfs_fs *fs, __u64 ino, char *buf, __u32 size)
 	return at;
 }
 
+int sfs_readlink(struct sfs_fs *fs, __u64 ino, char *buf, __u32 size)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = readlink(fs, &locks, ino, buf, size);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
 /* ---- linking and unlinking -------------------------------------------------- */
 
-int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
-	     __u64 dir, const char *name, __u32 len, struct sfs_attr *ret_attr)
+/* A directory and an inode, both for writing. */
+static int dir_and_ino(struct sfs_fs *fs, struct sfs_lockset *locks, u64 dir,
+		       u64 ino)
+{
+	locks->nr = 0;
+	locks->flags = 0;
+	sfs_locks_add(locks, sfs_lock_of_ino(dir), SFS_LOCK_WRITE);
+	sfs_locks_add(locks, sfs_lock_of_ino(ino), SFS_LOCK_WRITE);
+	return sfs_locks_begin(fs, locks);
+}
+
+static int link(struct sfs_fs *fs, struct sfs_lockset *locks,
+		const struct sfs_cred *cred, u64 ino, u64 dir,
+		const char *name, u32 len, struct sfs_attr *ret_attr)
 {
 	struct sfs_need need = {};
 	struct sfs_inode dsi;
@@ -451,11 +528,10 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct sfs_entry e;
 	int ret;
 
-	sfs_count(fs->cnt, op_link);
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_inode_read(fs, locks, ino, &si);
 	if (ret < 0)
 		return ret;
-	ret = sfs_dir_for_new(fs, cred, dir, name, len, &dsi, &e);
+	ret = sfs_dir_for_new(fs, locks, cred, dir, name, len, &dsi, &e);
 	if (ret < 0)
 		return ret;
 	if (S_ISDIR(si.mode))
@@ -471,7 +547,7 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	sfs_need_inode(&need);
 	sfs_need_entry(&need, len);
 	now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	sfs_entry_put(fs, &hold, &e);
@@ -487,6 +563,21 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	return 0;
 }
 
+int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+	     __u64 dir, const char *name, __u32 len, struct sfs_attr *ret_attr)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_link);
+	ret = dir_and_ino(fs, &locks, dir, ino);
+	if (ret < 0)
+		return ret;
+	ret = link(fs, &locks, cred, ino, dir, name, len, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
 static int remove_entry(struct sfs_fs *fs, struct sfs_inode *dsi,
 			const struct sfs_entry *e, struct sfs_inode *si)
 {
@@ -500,7 +591,7 @@ static int remove_entry(struct sfs_fs *fs, struct sfs_inode *dsi,
 	sfs_need_entry(&need, e->name_len);
 	need.items += 1;
 	now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
 		return ret;
 	sfs_entry_del(fs, &hold, e);
@@ -518,38 +609,39 @@ static int remove_entry(struct sfs_fs *fs, struct sfs_inode *dsi,
 	return 0;
 }
 
-int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
-	       const char *name, __u32 len, __u64 ino)
+static int remove_name(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
+		       const char *name, u32 len, u64 ino, bool is_dir)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode dsi;
 	struct sfs_inode si;
 	struct sfs_entry e;
 	int ret;
 
 	sfs_count(fs->cnt, op_unlink);
-	ret = sfs_dir_for_gone(fs, cred, dir, name, len, ino, &dsi, &e, &si);
+	ret = dir_and_ino(fs, &locks, dir, ino);
 	if (ret < 0)
 		return ret;
-	if (S_ISDIR(si.mode))
-		return -EISDIR;
-	return remove_entry(fs, &dsi, &e, &si);
+	ret = sfs_dir_for_gone(fs, &locks, cred, dir, name, len, ino, &dsi, &e,
+			       &si);
+	if (ret == 0 && S_ISDIR(si.mode) != is_dir)
+		ret = is_dir ? -ENOTDIR : -EISDIR;
+	if (ret == 0 && is_dir && si.size)
+		ret = -ENOTEMPTY;
+	if (ret == 0)
+		ret = remove_entry(fs, &dsi, &e, &si);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
+int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	       const char *name, __u32 len, __u64 ino)
+{
+	return remove_name(fs, cred, dir, name, len, ino, false);
 }
 
 int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino)
 {
-	struct sfs_inode dsi;
-	struct sfs_inode si;
-	struct sfs_entry e;
-	int ret;
-
-	sfs_count(fs->cnt, op_unlink);
-	ret = sfs_dir_for_gone(fs, cred, dir, name, len, ino, &dsi, &e, &si);
-	if (ret < 0)
-		return ret;
-	if (!S_ISDIR(si.mode))
-		return -ENOTDIR;
-	if (si.size)
-		return -ENOTEMPTY;
-	return remove_entry(fs, &dsi, &e, &si);
+	return remove_name(fs, cred, dir, name, len, ino, true);
 }

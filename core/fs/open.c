@@ -43,6 +43,7 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "mount/mount_types.h"
 
@@ -186,6 +187,7 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 {
 	struct sfs_inodes *in = fs->inodes;
+	int ret;
 
 	for (;;) {
 		spin_lock(&in->vol_lock);
@@ -193,8 +195,11 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 			break;
 		spin_unlock(&in->vol_lock);
 		/* without the lock, which is taken to look again */
-		wait_event(in->vol_wait,
-			   READ_ONCE(vol->busy) != SFS_BUSY_TRUNCATING);
+		ret = sfs_wait_killable(fs->host, in->vol_wait,
+					READ_ONCE(vol->busy) !=
+						SFS_BUSY_TRUNCATING);
+		if (ret < 0)
+			return ret;
 	}
 	if (vol->busy == SFS_BUSY_DELETING) {
 		spin_unlock(&in->vol_lock);
@@ -240,6 +245,7 @@ static void open_end(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
 		      struct sfs_attr *ret_attr)
 {
+	struct sfs_lockset locks;
 	struct sfs_inode si;
 	struct sfs_ivol *vol;
 	u32 *count;
@@ -255,17 +261,23 @@ static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
 		return ret;
 	}
 	/* only now: the worker decides by the count, so it is up first */
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0) {
+		open_end(fs, vol, count);
+		return ret;
+	}
+	ret = sfs_inode_read(fs, &locks, ino, &si);
 	/*
 	 * The last name may have gone since we counted ourselves; who took it
 	 * away then has the inode open, or had, and is asked now, not before.
 	 */
 	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
+	if (ret == 0 && ret_attr)
+		sfs_inode_to_attr(fs, &si, ret_attr);
+	sfs_locks_end(fs, &locks);
 	if (ret < 0)
 		open_end(fs, vol, count);
-	else if (ret_attr)
-		sfs_inode_to_attr(fs, &si, ret_attr);
 	return ret;
 }
 
@@ -305,14 +317,26 @@ void sfs_inode_unkeep(struct sfs_fs *fs, __u64 ino)
 
 /* ---- versions ------------------------------------------------------------ */
 
+/* Others may have seen the version since the lock was here for writing. */
+static void vol_renew(struct sfs_ivol *vol, u64 tenure)
+{
+	if (vol->tenure == tenure)
+		return;
+	vol->tenure = tenure;
+	vol->fresh = 0;
+	vol->bumped = 0;
+}
+
 static void version_step(struct sfs_fs *fs, struct sfs_hold *hold,
 			 struct sfs_inode *si, struct sfs_ivol *vol,
 			 bool ahead)
 {
+	u64 tenure = sfs_locks_tenure(si->locks, si->ino);
 	struct sfs_inodes *in = fs->inodes;
 
 	sfs_index_data(fs, hold, si);
 	spin_lock(&in->vol_lock);
+	vol_renew(vol, tenure);
 	if (ahead || !vol->bumped)
 		si->data_version++;
 	vol->bumped = ahead;
@@ -348,7 +372,7 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 	int ret;
 
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	version_step(fs, &hold, si, vol, true);
@@ -360,6 +384,7 @@ static int version_ahead(struct sfs_fs *fs, struct sfs_inode *si,
 
 int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 {
+	u64 tenure = sfs_locks_tenure(si->locks, si->ino);
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_ivol *vol;
 	u64 shrink_txn;
@@ -371,6 +396,7 @@ int sfs_data_overwrites(struct sfs_fs *fs, struct sfs_inode *si, bool keeps)
 	if (ret < 0)
 		return ret;
 	spin_lock(&in->vol_lock);
+	vol_renew(vol, tenure);
 	fresh = vol->fresh;
 	txn = vol->version_txn;
 	shrink_txn = max(vol->shrink_txn, in->vol_shrink_txn);
@@ -404,10 +430,13 @@ int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 {
 	struct sfs_inodes *in = fs->inodes;
 	u64 txn = data_txn(fs, ino);
+	struct sfs_lockset locks;
 	struct sfs_ivol *vol;
 	int ret;
 
 	ret = txn ? sfs_txn_wait(fs, txn) : 0;
+	if (ret == 0)
+		ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
 	spin_lock(&in->vol_lock);
@@ -417,7 +446,9 @@ int sfs_stat_more(struct sfs_fs *fs, __u64 ino, struct sfs_attr *ret_attr)
 		vol->bumped = 0;
 	}
 	spin_unlock(&in->vol_lock);
-	return sfs_getattr(fs, ino, ret_attr);
+	ret = sfs_getattr(fs, ino, ret_attr);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }
 
 /* ---- times of access ------------------------------------------------------ */
@@ -443,11 +474,18 @@ void sfs_touch_atime(struct sfs_fs *fs, __u64 ino)
 {
 	struct sfs_inodes *in = fs->inodes;
 	struct sfs_time now = sfs_now(fs);
+	struct sfs_lockset locks;
 	struct sfs_time atime;
 	struct sfs_ivol *vol;
 	struct sfs_inode si;
+	int ret;
 
-	if (sfs_inode_read(fs, ino, &si) < 0)
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return;
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	sfs_locks_end(fs, &locks);
+	if (ret < 0)
 		return;
 	atime = si.atime;
 	sfs_atime_merge(fs, ino, &atime, false);

@@ -2,10 +2,11 @@
 /*
  * From inodes up to the root, through back references.
  *
- * Reading a whole path is many reads.  The rename lock is held over them, so no
- * directory moves meanwhile and the path returned has existed as a whole; what
- * may still happen on the way is that the name is removed and then its
- * directory, which makes the walk start again.
+ * Reading a whole path is many reads, each under the lock of its inode.  The
+ * rename lock of the cluster is used over them, so no directory moves meanwhile
+ * and the path returned has existed as a whole; what may still happen on the way
+ * is that the name is removed and then its directory, which makes the walk start
+ * again.
  *
  * The number of steps is bounded: a path has less than PATH_LEN_MAX bytes, and
  * the ancestor check of rename stops at ANCESTORS_MAX levels, more than can be
@@ -46,12 +47,14 @@ static int backref_next(struct sfs_fs *fs, u64 ino, u64 dir, u64 pos,
 	return why ? sfs_item_bad(fs, &key, why) : 0;
 }
 
-int sfs_dir_parent(struct sfs_fs *fs, u64 dir, u64 *ret_parent)
+int sfs_dir_parent(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
+		   u64 *ret_parent)
 {
 	u8 buf[BACKREF_BUF];
 	struct sfs_entry e;
 	int ret;
 
+	SFS_ASSERT(sfs_locks_cover(locks, dir, SFS_LOCK_READ));
 	if (dir == SFS_ROOT_INO) {
 		*ret_parent = dir;
 		return 0;
@@ -63,13 +66,28 @@ int sfs_dir_parent(struct sfs_fs *fs, u64 dir, u64 *ret_parent)
 	return 0;
 }
 
+/* backref_next() by itself, under the lock of @ino. */
+static int backref_locked(struct sfs_fs *fs, u64 ino, u64 dir, u64 pos,
+			  u8 *buf, struct sfs_entry *ret_e)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = backref_next(fs, ino, dir, pos, buf, ret_e);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
 int sfs_name_in_dir(struct sfs_fs *fs, __u64 ino, __u64 dir, char *buf)
 {
 	u8 val[BACKREF_BUF];
 	struct sfs_entry e;
 	int ret;
 
-	ret = backref_next(fs, ino, dir, 0, val, &e);
+	ret = backref_locked(fs, ino, dir, 0, val, &e);
 	if (ret < 0)
 		return ret;
 	if (e.dir != dir)
@@ -80,6 +98,8 @@ int sfs_name_in_dir(struct sfs_fs *fs, __u64 ino, __u64 dir, char *buf)
 
 int sfs_dir_is_under(struct sfs_fs *fs, u64 dir, u64 ino)
 {
+	u8 buf[BACKREF_BUF];
+	struct sfs_entry e;
 	struct sfs_key key;
 	u32 n;
 	int ret;
@@ -89,9 +109,10 @@ int sfs_dir_is_under(struct sfs_fs *fs, u64 dir, u64 ino)
 			return 1;
 		if (dir == SFS_ROOT_INO)
 			return 0;
-		ret = sfs_dir_parent(fs, dir, &dir);
+		ret = backref_locked(fs, dir, 0, 0, buf, &e);
 		if (ret < 0)
 			return ret;
+		dir = e.dir;
 	}
 	key = sfs_inode_key(dir);
 	return sfs_item_bad(fs, &key, "directory: no way up to the root");
@@ -122,7 +143,7 @@ static int path_build(struct sfs_fs *fs, const struct sfs_entry *first,
 		if (!at)
 			return -ENAMETOOLONG;
 		buf[--at] = '/';
-		ret = backref_next(fs, e.dir, 0, 0, val, &e);
+		ret = backref_locked(fs, e.dir, 0, 0, val, &e);
 		if (ret < 0)
 			return ret == -ENOENT ? -EAGAIN : ret;
 	}
@@ -139,7 +160,7 @@ static int ino_path(struct sfs_fs *fs, u64 ino, u64 dir_ino, u64 dir_pos,
 	int ret;
 
 	for (n = 0; n < PATH_ATTEMPTS; n++) {
-		ret = backref_next(fs, ino, dir_ino, dir_pos, val, ret_e);
+		ret = backref_locked(fs, ino, dir_ino, dir_pos, val, ret_e);
 		if (ret < 0)
 			return ret;
 		ret = path_build(fs, ret_e, buf, size, ret_start);
@@ -153,6 +174,7 @@ int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
 		 char *buf, __u32 size, __u64 *ret_dir_ino,
 		 __u64 *ret_dir_pos)
 {
+	struct sfs_lock_use whole;
 	struct sfs_entry e;
 	u32 start;
 	int ret;
@@ -161,9 +183,12 @@ int sfs_ino_path(struct sfs_fs *fs, __u64 ino, __u64 dir_ino, __u64 dir_pos,
 	if (ino == SFS_ROOT_INO)
 		return -ENOENT;
 	size = min_t(u32, size, S32_MAX);
-	sfs_rename_lock(fs);
+	ret = sfs_lock_use_begin(fs, SFS_LOCK_RENAME, SFS_LOCK_READ, 0,
+				 &whole);
+	if (ret < 0)
+		return ret;
 	ret = ino_path(fs, ino, dir_ino, dir_pos, buf, size, &e, &start);
-	sfs_rename_unlock(fs);
+	sfs_lock_use_end(fs, &whole, 0);
 	if (ret < 0)
 		return ret;
 	memmove(buf, buf + start, size - start);

@@ -49,7 +49,8 @@ static bool fill_entry(struct fill *f, const struct sfs_entry *e)
 }
 
 /* "." and "..", as far as they are asked for.  False when there is no room. */
-static int fill_dots(struct sfs_fs *fs, struct fill *f, u64 dir, u64 pos)
+static int fill_dots(struct sfs_fs *fs, const struct sfs_lockset *locks,
+		     struct fill *f, u64 dir, u64 pos)
 {
 	struct sfs_entry e = {
 		.ino = dir,
@@ -67,7 +68,7 @@ static int fill_dots(struct sfs_fs *fs, struct fill *f, u64 dir, u64 pos)
 	}
 	if (pos >= SFS_FIRST_POS)
 		return true;
-	ret = sfs_dir_parent(fs, dir, &e.ino);
+	ret = sfs_dir_parent(fs, locks, dir, &e.ino);
 	if (ret < 0)
 		return ret;
 	e.name = "..";
@@ -104,18 +105,18 @@ static int fill_entries(struct sfs_fs *fs, struct fill *f, u64 dir, u64 pos,
 	return ret;
 }
 
-int sfs_readdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
-		__u64 pos, void *buf, __u32 size)
+static int readdir(struct sfs_fs *fs, struct sfs_lockset *locks,
+		   const struct sfs_cred *cred, u64 dir, u64 pos, void *buf,
+		   u32 size)
 {
 	struct fill f = { .buf = buf, .size = size };
 	struct sfs_inode dsi;
 	bool full = false;
 	int ret;
 
-	sfs_count(fs->cnt, op_readdir);
 	if (size > S32_MAX)
 		f.size = S32_MAX;
-	ret = sfs_inode_read(fs, dir, &dsi);
+	ret = sfs_inode_read(fs, locks, dir, &dsi);
 	if (ret < 0)
 		return ret;
 	if (!S_ISDIR(dsi.mode))
@@ -125,7 +126,7 @@ int sfs_readdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 		return ret;
 	if (!dsi.nlink)
 		return -ENOENT;
-	ret = fill_dots(fs, &f, dir, pos);
+	ret = fill_dots(fs, locks, &f, dir, pos);
 	if (ret < 0)
 		return ret;
 	full = ret == 0;
@@ -140,4 +141,19 @@ int sfs_readdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	if (full && !f.used)
 		return -EINVAL;
 	return f.used;
+}
+
+int sfs_readdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+		__u64 pos, void *buf, __u32 size)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_readdir);
+	ret = sfs_locks_ino(fs, &locks, dir, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = readdir(fs, &locks, cred, dir, pos, buf, size);
+	sfs_locks_end(fs, &locks);
+	return ret;
 }

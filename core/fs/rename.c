@@ -9,13 +9,15 @@
  * is its "..", which follows without further ado.
  *
  * A directory must not come to lie below itself.  Whether it would is found out
- * by walking up from the new directory.  The rename lock of the mount keeps
- * every directory where it is meanwhile: only a rename between directories
- * moves one, and each of those holds it.  A directory on the way is not empty
+ * by walking up from the new directory, before the locks of the four inodes are
+ * taken, with one lock at a time.  The rename lock of the cluster keeps every
+ * directory where it is meanwhile: only a rename between directories moves one,
+ * and each of those has it for writing.  A directory on the way is not empty
  * and so can not be removed.
  *
- * Locks: the rename lock when the directories differ, both directories, the
- * inode and the one it replaces, all exclusively and all taken by the caller.
+ * Locks: the rename lock when the directories differ, then those of both
+ * directories, the inode and the one it replaces, in ascending order; and the
+ * caller's exclusion (api.h) of all of them in this mount.
  */
 #include "fs/fs.h"
 
@@ -27,6 +29,7 @@
 #include "mount/mount_types.h"
 
 struct rename {
+	struct sfs_lockset locks;
 	const struct sfs_cred *cred;
 	struct sfs_inode old_dsi;
 	struct sfs_inode new_dsi;	/* unused when they are the same */
@@ -83,12 +86,13 @@ static int rename_find_new(struct sfs_fs *fs, struct rename *op, u64 new_dir,
 	op->to = &op->old_dsi;
 	op->across = new_dir != op->old.dir;
 	if (op->across) {
-		ret = sfs_dir_read(fs, op->cred, new_dir, &op->new_dsi);
+		ret = sfs_dir_read(fs, &op->locks, op->cred, new_dir,
+				   &op->new_dsi);
 		if (ret < 0)
 			return ret;
 		op->to = &op->new_dsi;
 	}
-	ret = sfs_entry_find(fs, new_dir, name, len, &op->gone);
+	ret = sfs_entry_find(fs, &op->locks, new_dir, name, len, &op->gone);
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
 	op->replaces = ret == 0;
@@ -112,13 +116,9 @@ static int rename_check(struct sfs_fs *fs, struct rename *op)
 {
 	int ret;
 
-	if (op->across && S_ISDIR(op->si.mode)) {
-		ret = sfs_dir_is_under(fs, op->new.dir, op->si.ino);
-		if (ret != 0)
-			return ret < 0 ? ret : -EINVAL;
-	}
 	if (op->replaces) {
-		ret = sfs_inode_read(fs, op->gone.ino, &op->victim);
+		ret = sfs_inode_read(fs, &op->locks, op->gone.ino,
+				     &op->victim);
 		if (ret == 0)
 			ret = rename_to_existing(fs, op);
 	} else {
@@ -180,7 +180,7 @@ static int rename_do(struct sfs_fs *fs, struct rename *op)
 	sfs_need_entry(&need, op->new.name_len);
 	need.items += 1;
 	op->now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, &op->locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	rename_apply(fs, &hold, op);
@@ -190,30 +190,95 @@ static int rename_do(struct sfs_fs *fs, struct rename *op)
 	return 0;
 }
 
+static int rename_locked(struct sfs_fs *fs, struct rename *op, u64 old_dir,
+			 const char *old_name, u32 old_len, u64 ino,
+			 u64 new_dir, const char *new_name, u32 new_len,
+			 u64 new_ino, u32 flags, bool under)
+{
+	int ret;
+
+	ret = sfs_dir_for_gone(fs, &op->locks, op->cred, old_dir, old_name,
+			       old_len, ino, &op->old_dsi, &op->old, &op->si);
+	if (ret < 0)
+		return ret;
+	ret = rename_find_new(fs, op, new_dir, new_name, new_len, new_ino,
+			      flags);
+	if (ret < 0)
+		return ret;
+	/* two names of one inode: nothing happens, says POSIX */
+	if (op->replaces && op->gone.ino == ino)
+		return 0;
+	if (under && S_ISDIR(op->si.mode))
+		return -EINVAL;
+	ret = rename_check(fs, op);
+	if (ret < 0)
+		return ret;
+	return rename_do(fs, op);
+}
+
+/* The locks of all four. */
+static int rename_begin(struct sfs_fs *fs, struct sfs_lockset *locks,
+			u64 old_dir, u64 ino, u64 new_dir, u64 new_ino)
+{
+	sfs_locks_add(locks, sfs_lock_of_ino(old_dir), SFS_LOCK_WRITE);
+	sfs_locks_add(locks, sfs_lock_of_ino(ino), SFS_LOCK_WRITE);
+	sfs_locks_add(locks, sfs_lock_of_ino(new_dir), SFS_LOCK_WRITE);
+	if (new_ino)
+		sfs_locks_add(locks, sfs_lock_of_ino(new_ino), SFS_LOCK_WRITE);
+	return sfs_locks_begin(fs, locks);
+}
+
+/* 1 when @ino is a directory above @dir, or it. */
+static int is_under(struct sfs_fs *fs, u64 dir, u64 ino)
+{
+	struct sfs_lockset locks;
+	struct sfs_inode si;
+	int ret;
+
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = sfs_inode_read(fs, &locks, ino, &si);
+	sfs_locks_end(fs, &locks);
+	if (ret < 0 || !S_ISDIR(si.mode))
+		return ret;
+	return sfs_dir_is_under(fs, dir, ino);
+}
+
 int sfs_rename(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 old_dir,
 	       const char *old_name, __u32 old_len, __u64 ino, __u64 new_dir,
 	       const char *new_name, __u32 new_len, __u64 new_ino,
 	       __u32 flags)
 {
 	struct rename op = { .cred = cred };
-	int ret;
+	struct sfs_lock_use whole = {};
+	bool across = old_dir != new_dir;
+	int under = 0;
+	int ret = 0;
 
 	sfs_count(fs->cnt, op_rename);
 	if (flags & ~SFS_RENAME_NOREPLACE)
 		return -EINVAL;
-	ret = sfs_dir_for_gone(fs, cred, old_dir, old_name, old_len, ino,
-			       &op.old_dsi, &op.old, &op.si);
-	if (ret < 0)
-		return ret;
-	ret = rename_find_new(fs, &op, new_dir, new_name, new_len, new_ino,
-			      flags);
-	if (ret < 0)
-		return ret;
-	/* two names of one inode: nothing happens, says POSIX */
-	if (op.replaces && op.gone.ino == ino)
-		return 0;
-	ret = rename_check(fs, &op);
-	if (ret < 0)
-		return ret;
-	return rename_do(fs, &op);
+	if (across) {
+		ret = sfs_lock_use_begin(fs, SFS_LOCK_RENAME, SFS_LOCK_WRITE, 0,
+					 &whole);
+		if (ret < 0)
+			return ret;
+		under = is_under(fs, new_dir, ino);
+	}
+	/* a new directory that is gone is found out below, in its turn */
+	if (under < 0 && under != -ENOENT)
+		ret = under;
+	if (ret == 0)
+		ret = rename_begin(fs, &op.locks, old_dir, ino, new_dir,
+				   new_ino);
+	if (ret == 0) {
+		ret = rename_locked(fs, &op, old_dir, old_name, old_len, ino,
+				    new_dir, new_name, new_len, new_ino, flags,
+				    under > 0);
+		sfs_locks_end(fs, &op.locks);
+	}
+	if (across)
+		sfs_lock_use_end(fs, &whole, 0);
+	return ret;
 }

@@ -114,7 +114,7 @@ static int finish_step(struct sfs_fs *fs, struct sfs_inode *si,
 		return ret;
 	need_cuts(&need, batch);
 	sfs_need_inode(&need);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
 		return ret;
 	cut_all(fs, &hold, si, batch, cut);

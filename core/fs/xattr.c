@@ -237,8 +237,9 @@ static int xattr_read(struct sfs_fs *fs, u64 ino, const char *name, u32 len,
 	return -EIO;
 }
 
-int sfs_getxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
-		 const char *name, void *buf, __u32 size)
+static int getxattr(struct sfs_fs *fs, struct sfs_lockset *locks,
+		    const struct sfs_cred *cred, u64 ino, const char *name,
+		    void *buf, u32 size)
 {
 	struct sfs_inode si;
 	struct xattr *x;
@@ -246,12 +247,11 @@ int sfs_getxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	int class;
 	int ret;
 
-	sfs_count(fs->cnt, op_xattr_read);
 	class = xattr_class(name, &len);
 	if (class < 0)
 		return class;
 	if (class != XATTR_SECURITY) {
-		ret = sfs_inode_read(fs, ino, &si);
+		ret = sfs_inode_read(fs, locks, ino, &si);
 		if (ret < 0)
 			return ret;
 		ret = xattr_permission(&si, cred, class, SFS_MAY_READ);
@@ -266,6 +266,21 @@ int sfs_getxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	return ret;
 }
 
+int sfs_getxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		 const char *name, void *buf, __u32 size)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_xattr_read);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = getxattr(fs, &locks, cred, ino, name, buf, size);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
 static bool xattr_is_listed(const struct sfs_cred *cred, const char *name,
 			    u32 len)
 {
@@ -274,8 +289,8 @@ static bool xattr_is_listed(const struct sfs_cred *cred, const char *name,
 	return cred->caps & SFS_CAP_SYS_ADMIN;
 }
 
-int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
-		  char *buf, __u32 size)
+static int listxattr(struct sfs_fs *fs, struct sfs_lockset *locks,
+		     const struct sfs_cred *cred, u64 ino, char *buf, u32 size)
 {
 	struct sfs_key first = xattr_key(ino, 0, 0, 0);
 	struct sfs_key last = xattr_key(ino, U64_MAX, U64_MAX, U8_MAX);
@@ -288,8 +303,7 @@ int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	u32 used = 0;
 	int ret;
 
-	sfs_count(fs->cnt, op_xattr_read);
-	ret = sfs_inode_read(fs, ino, &si);
+	ret = sfs_inode_read(fs, locks, ino, &si);
 	if (ret < 0)
 		return ret;
 	sfs_item_iter_init(fs, &it, &first, &last);
@@ -320,6 +334,21 @@ int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	return ret < 0 ? ret : (int)used;
 }
 
+int sfs_listxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		  char *buf, __u32 size)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_xattr_read);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_READ);
+	if (ret < 0)
+		return ret;
+	ret = listxattr(fs, &locks, cred, ino, buf, size);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
 /* ---- changing -------------------------------------------------------------------- */
 
 struct change {
@@ -332,8 +361,9 @@ struct change {
 	struct xattr *x;
 };
 
-static int change_prepare(struct sfs_fs *fs, const struct sfs_cred *cred,
-			  u64 ino, const char *name, struct change *ch)
+static int change_prepare(struct sfs_fs *fs, struct sfs_lockset *locks,
+			  const struct sfs_cred *cred, u64 ino,
+			  const char *name, struct change *ch)
 {
 	int class;
 	int ret;
@@ -342,7 +372,7 @@ static int change_prepare(struct sfs_fs *fs, const struct sfs_cred *cred,
 	if (class < 0)
 		return class;
 	ch->name = name;
-	ret = sfs_inode_read(fs, ino, &ch->si);
+	ret = sfs_inode_read(fs, locks, ino, &ch->si);
 	if (ret < 0)
 		return ret;
 	ret = xattr_permission(&ch->si, cred, class, SFS_MAY_WRITE);
@@ -399,8 +429,9 @@ static void change_put(struct sfs_fs *fs, struct sfs_hold *hold,
 	}
 }
 
-int sfs_setxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
-		 const char *name, const void *val, __u32 len, __u32 flags)
+static int setxattr(struct sfs_fs *fs, struct sfs_lockset *locks,
+		    const struct sfs_cred *cred, u64 ino, const char *name,
+		    const void *val, u32 len, u32 flags)
 {
 	struct change ch = { .val = val, .val_len = len };
 	struct sfs_need need = {};
@@ -408,13 +439,12 @@ int sfs_setxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct sfs_time now;
 	int ret;
 
-	sfs_count(fs->cnt, op_xattr_write);
 	if ((flags & ~(SFS_XATTR_CREATE | SFS_XATTR_REPLACE)) ||
 	    flags == (SFS_XATTR_CREATE | SFS_XATTR_REPLACE))
 		return -EINVAL;
 	if (len > SFS_XATTR_SIZE_MAX)
 		return -E2BIG;
-	ret = change_prepare(fs, cred, ino, name, &ch);
+	ret = change_prepare(fs, locks, cred, ino, name, &ch);
 	if (ret == 0 && (flags & SFS_XATTR_CREATE))
 		ret = -EEXIST;
 	if (ret == -ENODATA && ch.x && !(flags & SFS_XATTR_REPLACE))
@@ -427,7 +457,7 @@ int sfs_setxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	need.items += nr_parts(ch.name_len, len) + ch.old.nr_parts;
 	need.val_bytes += sizeof(struct sfs_xattr_item) + ch.name_len + len;
 	now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, ch.si.locks, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		goto out;
 	sfs_xattr_erase(fs, &hold, ino, &ch.old);
@@ -440,8 +470,23 @@ out:
 	return ret;
 }
 
-int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
-		    const char *name)
+int sfs_setxattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		 const char *name, const void *val, __u32 len, __u32 flags)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_xattr_write);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
+	if (ret < 0)
+		return ret;
+	ret = setxattr(fs, &locks, cred, ino, name, val, len, flags);
+	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
+static int removexattr(struct sfs_fs *fs, struct sfs_lockset *locks,
+		       const struct sfs_cred *cred, u64 ino, const char *name)
 {
 	struct change ch = {};
 	struct sfs_need need = {};
@@ -449,14 +494,13 @@ int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	struct sfs_time now;
 	int ret;
 
-	sfs_count(fs->cnt, op_xattr_write);
-	ret = change_prepare(fs, cred, ino, name, &ch);
+	ret = change_prepare(fs, locks, cred, ino, name, &ch);
 	if (ret < 0)
 		goto out;
 	sfs_need_inode(&need);
 	need.items += ch.old.nr_parts;
 	now = sfs_now(fs);
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	ret = sfs_hold_begin(fs, ch.si.locks, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
 		goto out;
 	sfs_xattr_erase(fs, &hold, ino, &ch.old);
@@ -465,5 +509,20 @@ int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	sfs_hold_end(fs, &hold);
 out:
 	kfree(ch.x);
+	return ret;
+}
+
+int sfs_removexattr(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
+		    const char *name)
+{
+	struct sfs_lockset locks;
+	int ret;
+
+	sfs_count(fs->cnt, op_xattr_write);
+	ret = sfs_locks_ino(fs, &locks, ino, SFS_LOCK_WRITE);
+	if (ret < 0)
+		return ret;
+	ret = removexattr(fs, &locks, cred, ino, name);
+	sfs_locks_end(fs, &locks);
 	return ret;
 }

@@ -15,7 +15,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 
 int sfs_mount_decode_slices(struct sfs_fs *fs, const u8 *p, const u8 *end,
@@ -86,8 +88,8 @@ static int apply(struct sfs_fs *fs, const struct sfs_edit *edit)
 	return ret;
 }
 
-static int decode_edit(struct sfs_fs *fs, const struct sfs_msg *msg,
-		       struct sfs_edit *edit)
+int sfs_mount_decode_edit(struct sfs_fs *fs, const struct sfs_msg *msg,
+			  struct sfs_edit *edit)
 {
 	const struct sfs_msg_edit *body =
 		(const struct sfs_msg_edit *)msg->payload;
@@ -126,14 +128,23 @@ static int decode_edit(struct sfs_fs *fs, const struct sfs_msg *msg,
 	return 0;
 }
 
+void sfs_mount_free_edit(struct sfs_edit *edit)
+{
+	u32 i;
+
+	for (i = 0; i < edit->nr_add; i++)
+		sfs_slice_put(edit->add[i]);
+	kvfree(edit->add);
+	kvfree(edit->del);
+}
+
 static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	struct sfs_edit edit = {};
 	u64 applied;
 	int ret;
-	u32 i;
 
-	ret = decode_edit(fs, msg, &edit);
+	ret = sfs_mount_decode_edit(fs, msg, &edit);
 	spin_lock(&fs->txn_lock);
 	applied = fs->applied_version;
 	spin_unlock(&fs->txn_lock);
@@ -148,25 +159,26 @@ static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 		fs->applied_version = edit.version;
 		spin_unlock(&fs->txn_lock);
 		wake_up_all(&fs->txn_wait);
+		sfs_locks_applied(fs);
 		queue_work(fs->wq, &fs->ack_work);
 		if (edit.rid && edit.rid != fs->rid && edit.nr_add)
 			sfs_publish_others(fs);
 	}
 out:
-	for (i = 0; i < edit.nr_add; i++)
-		sfs_slice_put(edit.add[i]);
-	kvfree(edit.add);
-	kvfree(edit.del);
+	sfs_mount_free_edit(&edit);
 	return ret;
 }
 
 void sfs_mount_event(void *arg, struct sfs_msg *msg)
 {
 	struct sfs_fs *fs = arg;
+	u16 type = le16_to_cpu(msg->hdr.type);
 	int ret = 0;
 
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_EDIT && !sfs_mount_error(fs))
+	if (type == SFS_MSG_EDIT && !sfs_mount_error(fs))
 		ret = handle_edit(fs, msg);
+	else if (type == SFS_MSG_LOCK_GRANT || type == SFS_MSG_LOCK_REVOKE)
+		sfs_locks_message(fs, msg);
 	sfs_msg_free(msg);
 	if (ret < 0)
 		sfs_mount_fail(fs, ret,
@@ -186,10 +198,10 @@ static bool version_applied(struct sfs_fs *fs, u64 version, int *ret_err)
 
 int sfs_mount_wait_version(struct sfs_fs *fs, u64 version)
 {
-	int err;
+	int err = 0;
 
-	wait_event(fs->txn_wait, version_applied(fs, version, &err));
-	return err;
+	return sfs_wait_killable(fs->host, fs->txn_wait,
+				 version_applied(fs, version, &err)) ?: err;
 }
 
 void sfs_mount_ack_worker(struct work_struct *work)

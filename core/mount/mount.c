@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/publish.h"
 #include "mount/space.h"
 #include "server/attach.h"
@@ -57,12 +58,16 @@ void sfs_mount_fail(struct sfs_fs *fs, int err, const char *why)
 	if (first)
 		fs->err = -EIO;
 	spin_unlock(&fs->txn_lock);
-	wake_up_all(&fs->txn_wait);
 	if (!first)
 		return;
 	sfs_err(fs->host, "mount %016llx is down, error %d: %s", fs->rid, err,
 		why);
 	sfs_port_mount_down(fs->host, fs, why);
+	/* whoever waits, for a device or the server, too, has an answer now */
+	wake_up_all(&fs->txn_wait);
+	sfs_cache_stop(fs->eng.rd.cache);
+	sfs_client_stop(&fs->net);
+	sfs_locks_fail(fs);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
@@ -100,6 +105,7 @@ static void fs_free(struct sfs_fs *fs)
 {
 	if (fs->wq)
 		destroy_workqueue(fs->wq);
+	sfs_locks_stop(fs);
 	sfs_engine_exit(&fs->eng);
 	if (fs->txn)
 		sfs_txn_free(fs->txn);
@@ -127,14 +133,16 @@ static int fs_init(struct sfs_fs *fs)
 	ret = sfs_engine_init(&fs->eng, fs->host, fs->fsid,
 			      sfs_port_cache_budget(fs->host));
 	fs->eng.rd.cnt = fs->cnt;
-	if (ret == 0)
+	if (ret == 0) {
+		sfs_cache_killable(fs->eng.rd.cache);
 		ret = sfs_dext_room(&fs->data, DATA_LIST_EXTENTS);
+	}
 	if (ret == 0) {
 		fs->wq = alloc_workqueue("sfs-mount",
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		ret = fs->wq ? 0 : -ENOMEM;
 	}
-	return ret;
+	return ret ?: sfs_locks_start(fs);
 }
 
 static int request_join(struct sfs_fs *fs, u64 *ret_version, u64 *ret_stable)
@@ -245,8 +253,9 @@ static int load_manifest(struct sfs_fs *fs, u64 version, u64 stable)
 static void depart(struct sfs_fs *fs)
 {
 	if (fs->joined)
-		sfs_client_call(&fs->net, SFS_SLOT_SESSION,
-				sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0, NULL);
+		sfs_client_call_sure(&fs->net, SFS_SLOT_SESSION,
+				     sfs_msg_alloc_wait(SFS_MSG_LEAVE, 0), 0,
+				     NULL);
 }
 
 /* Edits that come before the manifest is there are kept back, in order. */
@@ -323,9 +332,10 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
 	ret = fs_init(fs);
 	if (ret < 0)
 		goto err_free;
-	ret = sfs_client_init(&fs->net, fs->rid, fs->cnt, early_event, fs);
+	ret = sfs_client_init(&fs->net, host, fs->rid, fs->cnt, early_event, fs);
 	if (ret < 0)
 		goto err_free;
+	fs->net.late = sfs_space_late;
 	ret = sfs_server_attach(srv, &fs->net);
 	if (ret < 0)
 		goto err_client;
@@ -362,6 +372,11 @@ void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 	if (changed)
 		mod_delayed_work(fs->wq, &fs->timer_work,
 				 msecs_to_jiffies(ms));
+}
+
+void sfs_give_up(struct sfs_fs *fs, const char *why)
+{
+	sfs_mount_fail(fs, -ETIMEDOUT, why);
 }
 
 int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)

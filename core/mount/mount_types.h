@@ -14,6 +14,7 @@
 #include "mount/txn.h"
 
 struct sfs_inodes;
+struct sfs_locks;
 
 /* An extent of the data device, in 4 KiB blocks. */
 struct sfs_dext {
@@ -37,7 +38,7 @@ struct sfs_txn {
 	struct sfs_memgen *gen;		/* I */
 	u64 nr;				/* I: counts this mount's transactions */
 	u64 seq;			/* I: open at the server until published */
-	u64 stamp;			/* I: what its changes are stamped with */
+	u64 stamp;			/* L(fs->txn_lock): the largest of its changes */
 	u32 holders;			/* L(fs->txn_lock): holds in progress */
 	u32 extents_reserved;		/* L(fs->txn_lock) */
 	u64 bytes_reserved;		/* L(fs->txn_lock): of metadata space */
@@ -66,6 +67,7 @@ struct sfs_fs {
 
 	struct sfs_client net;		/* slots towards the server */
 	struct sfs_engine eng;
+	struct sfs_locks *locks;	/* I: once started */
 
 	/* transactions */
 	spinlock_t txn_lock;

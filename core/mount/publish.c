@@ -23,8 +23,10 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
 #include "engine/run_write.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 #include "mount/space.h"
 
@@ -32,6 +34,7 @@
 #define L0_SOFT_LIMIT 16
 #define MAX_SKIPPED_TICKS 4
 #define MAX_CLOSED 1024
+#define MAX_RELEASED 4096
 
 struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq)
 {
@@ -123,8 +126,10 @@ static struct sfs_msg *publish_msg(struct sfs_fs *fs, struct sfs_txn *txn,
 				   struct sfs_run *run)
 {
 	struct sfs_msg_publish *body;
+	struct sfs_msg_lock_release *rels;
 	struct sfs_msg_extent *ext;
 	struct sfs_msg *msg;
+	u32 nr_released;
 	u64 *closed;
 	u32 nr_closed;
 	u32 slice_len = 0;
@@ -135,7 +140,7 @@ static struct sfs_msg *publish_msg(struct sfs_fs *fs, struct sfs_txn *txn,
 	closed = kvmalloc_array(MAX_CLOSED, sizeof(*closed), GFP_NOFS);
 	msg = sfs_msg_alloc(SFS_MSG_PUBLISH,
 			    sizeof(*body) + SFS_DISK_SLICE_MAX +
-			    8 * MAX_CLOSED +
+			    8 * MAX_CLOSED + MAX_RELEASED * sizeof(*rels) +
 			    16 * (txn->consumed.nr + txn->freed.nr));
 	if (!closed || !msg)
 		goto err;
@@ -153,7 +158,8 @@ static struct sfs_msg *publish_msg(struct sfs_fs *fs, struct sfs_txn *txn,
 	ext = (struct sfs_msg_extent *)(addr + nr_closed);
 	put_extents(ext, &txn->consumed);
 	put_extents(ext + txn->consumed.nr, &txn->freed);
-	ext += txn->consumed.nr + txn->freed.nr;
+	rels = (void *)(ext + txn->consumed.nr + txn->freed.nr);
+	nr_released = sfs_locks_take_releases(fs, txn->nr, rels, MAX_RELEASED);
 	body->publish_nr = cpu_to_le64(txn->nr);
 	body->txn_seq = cpu_to_le64(txn->seq);
 	body->max_stamp = cpu_to_le64(txn->stamp);
@@ -161,7 +167,9 @@ static struct sfs_msg *publish_msg(struct sfs_fs *fs, struct sfs_txn *txn,
 	body->nr_closed = cpu_to_le32(nr_closed);
 	body->nr_consumed = cpu_to_le32(txn->consumed.nr);
 	body->nr_freed = cpu_to_le32(txn->freed.nr);
-	msg->hdr.len = cpu_to_le32((u32)((u8 *)ext - msg->payload));
+	body->nr_released = cpu_to_le32(nr_released);
+	msg->hdr.len = cpu_to_le32((u32)((u8 *)(rels + nr_released) -
+					 msg->payload));
 	kvfree(closed);
 	return msg;
 err:
@@ -300,6 +308,7 @@ static int publish_one(struct sfs_fs *fs)
 	fs->published_nr = txn->nr;
 	spin_unlock(&fs->txn_lock);
 	wake_up_all(&fs->txn_wait);
+	sfs_locks_published(fs);
 	sfs_txn_free(txn);
 	return 0;
 }
@@ -442,8 +451,9 @@ int sfs_txn_wait(struct sfs_fs *fs, u64 nr)
 	int ret;
 
 	sfs_publish_kick(fs, nr);
-	ret = wait_event_killable(fs->txn_wait, is_published(fs, nr, &err));
-	return ret ? -EINTR : err;
+	ret = sfs_wait_killable(fs->host, fs->txn_wait,
+				is_published(fs, nr, &err));
+	return ret ?: err;
 }
 
 u64 sfs_txn_current(struct sfs_fs *fs)

@@ -33,5 +33,9 @@ int sfs_mount_wait_version(struct sfs_fs *fs, u64 version);
 /* Decodes slices from @p on; the caller owns @nr references in @slices. */
 int sfs_mount_decode_slices(struct sfs_fs *fs, const u8 *p, const u8 *end,
 			    u32 nr, struct sfs_slice **slices);
+/* @edit is zeroed and to be freed, whatever comes of it. */
+int sfs_mount_decode_edit(struct sfs_fs *fs, const struct sfs_msg *msg,
+			  struct sfs_edit *edit);
+void sfs_mount_free_edit(struct sfs_edit *edit);
 
 #endif

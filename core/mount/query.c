@@ -9,7 +9,9 @@
 #include <linux/string.h>
 #include "api.h"
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
+#include "net/lock_names.h"
 #include "mount/publish.h"
 
 static int ask(struct sfs_fs *fs, int slot, u16 type, u32 min_len,
@@ -30,6 +32,7 @@ int sfs_ino_group(struct sfs_fs *fs, u64 *ret_first_ino)
 {
 	const struct sfs_msg_ino_group_reply *body;
 	struct sfs_msg *reply;
+	u64 epoch;
 	int ret;
 
 	ret = ask(fs, SFS_SLOT_INO_GROUP, SFS_MSG_INO_GROUP, sizeof(*body),
@@ -38,8 +41,12 @@ int sfs_ino_group(struct sfs_fs *fs, u64 *ret_first_ino)
 		return ret;
 	body = (const struct sfs_msg_ino_group_reply *)reply->payload;
 	*ret_first_ino = le64_to_cpu(body->first_ino);
+	epoch = le64_to_cpu(body->lock_epoch);
 	sfs_msg_free(reply);
-	return 0;
+	if (epoch)
+		ret = sfs_lock_install(fs, sfs_lock_of_ino(*ret_first_ino),
+				       epoch);
+	return ret;
 }
 
 int sfs_index_iter_init(struct sfs_fs *fs, struct sfs_iter *it,

@@ -150,9 +150,21 @@ out:
 	return ret;
 }
 
+static int take_segs(struct sfs_fs *fs, const struct sfs_msg *reply,
+		     bool for_delete)
+{
+	const struct sfs_msg_extents_reply *body =
+		(const struct sfs_msg_extents_reply *)reply->payload;
+
+	if (sfs_msg_len(reply) < sizeof(*body) ||
+	    le32_to_cpu(body->nr) > (sfs_msg_len(reply) - sizeof(*body)) /
+					    sizeof(body->ext[0]))
+		return -EPROTO;
+	return add_segs(fs, body, for_delete);
+}
+
 static int request_segs(struct sfs_fs *fs, u64 bytes, bool for_delete)
 {
-	const struct sfs_msg_extents_reply *body;
 	struct sfs_msg_meta_space *ask;
 	struct sfs_msg *reply;
 	struct sfs_msg *req;
@@ -164,16 +176,10 @@ static int request_segs(struct sfs_fs *fs, u64 bytes, bool for_delete)
 	ask = (struct sfs_msg_meta_space *)req->payload;
 	ask->bytes = cpu_to_le64(bytes);
 	ask->for_delete = cpu_to_le32(for_delete);
-	ret = sfs_client_call(&fs->net, SFS_SLOT_META_SPACE, req,
-			      sizeof(*body), &reply);
+	ret = sfs_client_call(&fs->net, SFS_SLOT_META_SPACE, req, 0, &reply);
 	if (ret < 0)
 		return ret;
-	body = (const struct sfs_msg_extents_reply *)reply->payload;
-	if (sfs_msg_len(reply) <
-	    sizeof(*body) + le32_to_cpu(body->nr) * sizeof(body->ext[0]))
-		ret = -EPROTO;
-	else
-		ret = add_segs(fs, body, for_delete);
+	ret = take_segs(fs, reply, for_delete);
 	sfs_msg_free(reply);
 	return ret;
 }
@@ -209,7 +215,8 @@ int sfs_space_reserve(struct sfs_fs *fs, u64 bytes, enum sfs_space_class class)
 
 	if (try_reserve(fs, bytes, class))
 		return 0;
-	mutex_lock(&fs->refill_mutex[class]);
+	if (mutex_lock_killable(&fs->refill_mutex[class]))
+		return -EINTR;
 	for (tries = 0; tries < SPACE_RETRIES; tries++) {
 		ret = sfs_mount_error(fs);
 		if (ret < 0)
@@ -297,9 +304,20 @@ u32 sfs_space_closed(struct sfs_fs *fs, u64 *ret_addrs, u32 max)
 
 #define DATA_CHUNK_BLOCKS 16384		/* 64 MiB at a time */
 
+static int take_data_reply(struct sfs_fs *fs, const struct sfs_msg *reply)
+{
+	const struct sfs_msg_extents_reply *body =
+		(const struct sfs_msg_extents_reply *)reply->payload;
+
+	if (sfs_msg_len(reply) < sizeof(*body) + sizeof(body->ext[0]))
+		return -EPROTO;
+	sfs_data_unreserve(fs, le64_to_cpu(body->ext[0].start),
+			   le64_to_cpu(body->ext[0].count));
+	return 0;
+}
+
 static int request_data(struct sfs_fs *fs, u64 goal, u64 want)
 {
-	const struct sfs_msg_extents_reply *body;
 	struct sfs_msg_data_space *ask;
 	struct sfs_msg *reply;
 	struct sfs_msg *req;
@@ -312,15 +330,12 @@ static int request_data(struct sfs_fs *fs, u64 goal, u64 want)
 	ask = (struct sfs_msg_data_space *)req->payload;
 	ask->blocks = cpu_to_le64(max_t(u64, want, DATA_CHUNK_BLOCKS));
 	ask->goal = cpu_to_le64(goal);
-	ret = sfs_client_call(&fs->net, SFS_SLOT_DATA_SPACE, req,
-			      sizeof(*body) + sizeof(body->ext[0]), &reply);
+	ret = sfs_client_call(&fs->net, SFS_SLOT_DATA_SPACE, req, 0, &reply);
 	if (ret < 0)
 		return ret;
-	body = (const struct sfs_msg_extents_reply *)reply->payload;
-	sfs_data_unreserve(fs, le64_to_cpu(body->ext[0].start),
-			   le64_to_cpu(body->ext[0].count));
+	ret = take_data_reply(fs, reply);
 	sfs_msg_free(reply);
-	return 0;
+	return ret;
 }
 
 /* The owned extent that suits best: at @goal, else the first long enough. */
@@ -375,7 +390,8 @@ int sfs_data_reserve(struct sfs_fs *fs, u64 goal, u64 want, u64 *ret_start,
 
 	if (take_data(fs, goal, want, ret_start, ret_count))
 		return 0;
-	mutex_lock(&fs->data_mutex);
+	if (mutex_lock_killable(&fs->data_mutex))
+		return -EINTR;
 	/* what a request brought, others may take before us */
 	while (ret == 0) {
 		if (take_data(fs, goal, want, ret_start, ret_count))
@@ -422,6 +438,17 @@ void sfs_data_unreserve(struct sfs_fs *fs, u64 start, u64 count)
 	else if (count)
 		fs->data_blocks -= count;	/* back at the next unmount */
 	spin_unlock(&fs->space_lock);
+}
+
+/* Whatever it was asked for: what deletions may use is the smaller promise. */
+void sfs_space_late(void *arg, int slot, const struct sfs_msg *reply)
+{
+	struct sfs_fs *fs = arg;
+
+	if (slot == SFS_SLOT_META_SPACE)
+		take_segs(fs, reply, true);
+	else if (slot == SFS_SLOT_DATA_SPACE)
+		take_data_reply(fs, reply);
 }
 
 void sfs_space_exit(struct sfs_fs *fs)

@@ -23,6 +23,8 @@ u64 sfs_space_for_items(u32 items, u32 val_bytes);
 int sfs_space_get(void *arg, u32 len, u64 *ret_addr);
 /* Segments that are used up and not yet told to the server: at most @max. */
 u32 sfs_space_closed(struct sfs_fs *fs, u64 *ret_addrs, u32 max);
+/* The answer to a request for space whose caller was killed. */
+void sfs_space_late(void *arg, int slot, const struct sfs_msg *reply);
 void sfs_space_exit(struct sfs_fs *fs);
 
 #endif

@@ -23,6 +23,7 @@
 #include "engine/run_write.h"
 #include "mount/mount.h"
 #include "mount/publish.h"
+#include "mount/locks.h"
 #include "mount/space.h"
 
 /* With this many slices in level 0, what is not deleting waits for compaction, */
@@ -38,7 +39,8 @@ static u64 gen_bytes(struct sfs_memgen *gen)
 
 /* Joins the current transaction if it may grow; also true on error. */
 static bool admit(struct sfs_fs *fs, const struct sfs_need *need,
-		  bool patient, struct sfs_txn **ret_txn, int *ret_err)
+		  bool patient, struct sfs_txn **ret_txn, u64 *ret_stamp,
+		  int *ret_err)
 {
 	bool full = false;
 	bool slow = patient && sfs_publish_l0(fs) >= L0_HARD_LIMIT;
@@ -60,6 +62,9 @@ static bool admit(struct sfs_fs *fs, const struct sfs_need *need,
 		txn->holders++;
 		txn->extents_reserved += need->extents;
 		txn->dirty = true;
+		/* not before what was done under a lock before it came here */
+		txn->stamp = fs->now;
+		*ret_stamp = txn->stamp;
 		*ret_txn = txn;
 	}
 	spin_unlock(&fs->txn_lock);
@@ -81,20 +86,22 @@ static void leave(struct sfs_fs *fs, struct sfs_txn *txn, u32 extents_left)
 }
 
 static int wait_admission(struct sfs_fs *fs, const struct sfs_need *need,
-			  enum sfs_space_class class, struct sfs_txn **ret_txn)
+			  enum sfs_space_class class, struct sfs_txn **ret_txn,
+			  u64 *ret_stamp)
 {
 	bool patient = class == SFS_SPACE_USER;
 	u64 start;
 	int err;
 
-	if (admit(fs, need, patient, ret_txn, &err))
+	if (admit(fs, need, patient, ret_txn, ret_stamp, &err))
 		return err;
 	sfs_count(fs->cnt, hold_waits);
 	if (patient && sfs_publish_l0(fs) >= L0_HARD_LIMIT)
 		sfs_count(fs->cnt, hold_waits_level0);
 	start = sfs_port_boot_ns(fs->host);
 	while (!wait_event_timeout(fs->txn_wait,
-				   admit(fs, need, patient, ret_txn, &err),
+				   admit(fs, need, patient, ret_txn, ret_stamp,
+					 &err),
 				   msecs_to_jiffies(ADMIT_POLL_MS))) {
 		if (sfs_port_killed(fs->host))
 			return -EINTR;
@@ -104,13 +111,15 @@ static int wait_admission(struct sfs_fs *fs, const struct sfs_need *need,
 	return err;
 }
 
-int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
-		   enum sfs_space_class class, const struct sfs_need *need)
+int sfs_hold_begin(struct sfs_fs *fs, struct sfs_lockset *locks,
+		   struct sfs_hold *hold, enum sfs_space_class class,
+		   const struct sfs_need *need)
 {
 	u64 space = sfs_space_for_items(need->items, need->val_bytes);
 	u32 mem = need->items * (sfs_memgen_item_bytes(0) + 8) +
 		  need->val_bytes;
 	struct sfs_txn *txn;
+	u64 stamp;
 	int ret;
 
 	if (WARN_ON(need->extents > SFS_TXN_EXTENTS))
@@ -118,7 +127,7 @@ int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 	ret = sfs_space_reserve(fs, space, class);
 	if (ret < 0)
 		return ret;
-	ret = wait_admission(fs, need, class, &txn);
+	ret = wait_admission(fs, need, class, &txn, &stamp);
 	if (ret < 0)
 		goto err_space;
 	ret = sfs_memgen_cut(txn->gen, mem, &hold->mem);
@@ -131,7 +140,8 @@ int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 	spin_unlock(&fs->txn_lock);
 	hold->txn = txn;
 	hold->gen = txn->gen;
-	hold->stamp = txn->stamp;
+	hold->locks = locks;
+	hold->stamp = stamp;
 	hold->txn_seq = txn->seq;
 	hold->txn_nr = txn->nr;
 	hold->left = *need;
@@ -163,6 +173,7 @@ void sfs_item_put(struct sfs_fs *fs, struct sfs_hold *hold,
 	SFS_ASSERT_CMP(hold->left.items, >, 0);
 	SFS_ASSERT_CMP(hold->left.val_bytes, >=, len);
 	SFS_ASSERT_CMP(len, <=, SFS_MAX_VAL);
+	sfs_locks_changed(hold->locks, key, hold->txn_nr);
 	hold->left.items--;
 	hold->left.val_bytes -= len;
 	sfs_memgen_set(hold->gen, &hold->mem, &hold->mem_left, key,
@@ -173,6 +184,7 @@ void sfs_item_del(struct sfs_fs *fs, struct sfs_hold *hold,
 		  const struct sfs_key *key)
 {
 	SFS_ASSERT_CMP(hold->left.items, >, 0);
+	sfs_locks_changed(hold->locks, key, hold->txn_nr);
 	hold->left.items--;
 	sfs_memgen_set(hold->gen, &hold->mem, &hold->mem_left, key,
 		       hold->stamp, SFS_ITEM_DELETION, NULL, 0);

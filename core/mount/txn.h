@@ -9,8 +9,8 @@
  *  - everything that can sleep or fail (reading items, allocating inode
  *    numbers and data space, checking permissions) is done before
  *    sfs_hold_begin(); between begin and end nothing sleeps and nothing fails
- *  - what was read before the hold stays true in it because the caller has the
- *    inodes exclusively (api.h says which)
+ *  - what was read before the hold stays true in it because the operation has
+ *    the cluster locks and the caller the inodes exclusively (api.h says which)
  *  - the amounts given to sfs_hold_begin() are upper bounds; going beyond them
  *    is a bug and is asserted
  */
@@ -22,6 +22,7 @@
 #include "engine/iter.h"
 
 struct sfs_fs;
+struct sfs_lockset;
 struct sfs_memgen;
 struct sfs_txn;
 
@@ -40,6 +41,7 @@ struct sfs_need {
 
 struct sfs_hold {
 	struct sfs_txn *txn;	/* I */
+	struct sfs_lockset *locks; /* I: that cover what it changes */
 	struct sfs_memgen *gen;	/* I: generation this hold writes to */
 	u64 stamp;		/* I: for meta_seq, data_seq and items */
 	u64 txn_seq;		/* I: sequence of the transaction; <= stamp */
@@ -50,11 +52,13 @@ struct sfs_hold {
 };
 
 /*
- * May wait for a publish to end or for space.  -ENOSPC, -EIO when the mount
+ * Under @locks, which cover all that is put or deleted for writing.  May wait
+ * for a publish to end or for space.  -ENOSPC, -EIO when the mount
  * is down, -EINTR when the caller is being killed.
  */
-int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
-		   enum sfs_space_class class, const struct sfs_need *need);
+int sfs_hold_begin(struct sfs_fs *fs, struct sfs_lockset *locks,
+		   struct sfs_hold *hold, enum sfs_space_class class,
+		   const struct sfs_need *need);
 void sfs_hold_end(struct sfs_fs *fs, struct sfs_hold *hold);
 
 /* @len is at most SFS_MAX_VAL (4,000) bytes.  The value is copied. */

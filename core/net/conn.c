@@ -19,6 +19,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/killable.h"
 #include "base/report.h"
 
 struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
@@ -185,14 +186,14 @@ static void client_recv(void *arg, struct sfs_msg *msg)
 		slot->reply = msg;
 		slot->waiting = false;
 		msg = NULL;
-		complete(&slot->done);
+		wake_up_all(&slot->wait);
 	}
 	spin_unlock(&slot->lock);
 	if (msg)
 		sfs_msg_free(msg);
 }
 
-int sfs_client_init(struct sfs_client *client, u64 rid,
+int sfs_client_init(struct sfs_client *client, struct sfs_host *host, u64 rid,
 		    struct sfs_counters *cnt,
 		    void (*event)(void *arg, struct sfs_msg *msg), void *arg)
 {
@@ -201,6 +202,9 @@ int sfs_client_init(struct sfs_client *client, u64 rid,
 	int i;
 
 	client->rid = rid;
+	client->host = host;
+	client->stopped = false;
+	client->late = NULL;
 	client->cnt = cnt;
 	client->event = event;
 	client->arg = arg;
@@ -208,7 +212,8 @@ int sfs_client_init(struct sfs_client *client, u64 rid,
 		slot = &client->slots[i];
 		mutex_init(&slot->mutex);
 		spin_lock_init(&slot->lock);
-		init_completion(&slot->done);
+		init_waitqueue_head(&slot->wait);
+		slot->left = false;
 		slot->seq = 0;
 		slot->reply = NULL;
 		slot->waiting = false;
@@ -227,33 +232,111 @@ void sfs_client_close(struct sfs_client *client)
 
 void sfs_client_exit(struct sfs_client *client)
 {
+	int i;
+
 	sfs_conn_exit(&client->conn);
+	/* answers that came when nobody waited any more */
+	for (i = 0; i < SFS_NR_SLOTS; i++)
+		sfs_msg_free(client->slots[i].reply);
 }
 
-int sfs_client_call(struct sfs_client *client, int nr, struct sfs_msg *req,
-		    u32 min_len, struct sfs_msg **ret_reply)
+void sfs_client_stop(struct sfs_client *client)
+{
+	int i;
+
+	WRITE_ONCE(client->stopped, true);
+	for (i = 0; i < SFS_NR_SLOTS; i++)
+		wake_up_all(&client->slots[i].wait);
+}
+
+static bool is_answered(struct sfs_client_slot *slot)
+{
+	bool answered;
+
+	spin_lock(&slot->lock);
+	answered = !slot->waiting;
+	spin_unlock(&slot->lock);
+	return answered;
+}
+
+/* 0: the answer to the last request of the slot is there. */
+static int wait_answer(struct sfs_client *client, struct sfs_client_slot *slot,
+		       bool sure)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&slot->mutex);
+	if (sure)
+		wait_event(slot->wait, is_answered(slot));
+	else
+		ret = sfs_wait_killable(client->host, slot->wait,
+					is_answered(slot) ||
+					READ_ONCE(client->stopped));
+	if (ret == 0 && !is_answered(slot))
+		ret = -EIO;
+	slot->left = ret < 0;
+	return ret;
+}
+
+/* To a request that nobody waits for any more. */
+static void late_answer(struct sfs_client *client, int nr)
+{
+	struct sfs_msg *reply = client->slots[nr].reply;
+
+	client->slots[nr].reply = NULL;
+	if (client->late && !reply->hdr.err)
+		client->late(client->arg, nr, reply);
+	sfs_msg_free(reply);
+}
+
+static int exchange(struct sfs_client *client, int nr, struct sfs_msg *req,
+		    bool sure, struct sfs_msg **ret_reply)
 {
 	struct sfs_client_slot *slot = &client->slots[nr];
-	struct sfs_msg *reply;
 	int ret;
 
-	mutex_lock(&slot->mutex);
+	if (slot->left) {
+		ret = wait_answer(client, slot, sure);
+		if (ret < 0) {
+			sfs_msg_free(req);
+			return ret;
+		}
+		late_answer(client, nr);
+	}
 	spin_lock(&slot->lock);
 	slot->seq++;
 	slot->waiting = true;
-	slot->reply = NULL;
-	reinit_completion(&slot->done);
 	spin_unlock(&slot->lock);
 	req->hdr.slot = (u8)nr;
 	req->hdr.rid = cpu_to_le64(client->rid);
 	req->hdr.seq = cpu_to_le64(slot->seq);
 	count_msg(client, req);
 	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, req);
-	wait_for_completion(&slot->done);
-	reply = slot->reply;
-	slot->reply = NULL;
-	mutex_unlock(&slot->mutex);
+	ret = wait_answer(client, slot, sure);
+	if (ret == 0) {
+		*ret_reply = slot->reply;
+		slot->reply = NULL;
+	}
+	return ret;
+}
 
+static int call(struct sfs_client *client, int nr, struct sfs_msg *req,
+		u32 min_len, bool sure, struct sfs_msg **ret_reply)
+{
+	struct mutex *mutex = &client->slots[nr].mutex;
+	struct sfs_msg *reply = NULL;
+	int ret;
+
+	if (sure) {
+		mutex_lock(mutex);
+	} else if (mutex_lock_killable(mutex)) {
+		sfs_msg_free(req);
+		return -EINTR;
+	}
+	ret = exchange(client, nr, req, sure, &reply);
+	mutex_unlock(mutex);
+	if (ret < 0)
+		return ret;
 	ret = -(int)le32_to_cpu(reply->hdr.err);
 	if (ret == 0 && sfs_msg_len(reply) < min_len)
 		ret = -EPROTO;
@@ -263,6 +346,19 @@ int sfs_client_call(struct sfs_client *client, int nr, struct sfs_msg *req,
 	}
 	sfs_msg_free(reply);
 	return ret;
+}
+
+int sfs_client_call(struct sfs_client *client, int slot, struct sfs_msg *req,
+		    u32 min_len, struct sfs_msg **ret_reply)
+{
+	return call(client, slot, req, min_len, false, ret_reply);
+}
+
+int sfs_client_call_sure(struct sfs_client *client, int slot,
+			 struct sfs_msg *req, u32 min_len,
+			 struct sfs_msg **ret_reply)
+{
+	return call(client, slot, req, min_len, true, ret_reply);
 }
 
 void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg)

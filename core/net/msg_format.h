@@ -27,8 +27,12 @@ enum sfs_msg_type {
 	SFS_MSG_LEAVE = 10,
 	/* without a reply */
 	SFS_MSG_ACK = 32,
+	SFS_MSG_LOCK_REQUEST = 33,
+	SFS_MSG_LOCK_RELEASE = 34,
 	/* from the server */
 	SFS_MSG_EDIT = 64,
+	SFS_MSG_LOCK_GRANT = 65,
+	SFS_MSG_LOCK_REVOKE = 66,
 };
 
 enum sfs_slot {
@@ -81,7 +85,8 @@ struct sfs_msg_extent {
 /*
  * One transaction.  Followed by the slice of its run (@slice_len bytes, 0 for
  * a transaction without items), then extents: @nr_used segments' pieces that
- * are full and no longer owned, @nr_consumed and @nr_freed of data space.
+ * are full and no longer owned, @nr_consumed and @nr_freed of data space, and
+ * @nr_released struct sfs_msg_lock_release of locks that waited for it.
  */
 struct sfs_msg_publish {
 	__le64 publish_nr;	/* steps by one */
@@ -91,6 +96,8 @@ struct sfs_msg_publish {
 	__le32 nr_closed;	/* segments given up: __le64 addresses */
 	__le32 nr_consumed;
 	__le32 nr_freed;
+	__le32 nr_released;
+	__le32 pad;
 };
 struct sfs_msg_publish_reply {
 	__le64 version;		/* whose edit this is */
@@ -118,6 +125,7 @@ struct sfs_msg_data_space {
 
 struct sfs_msg_ino_group_reply {
 	__le64 first_ino;
+	__le64 lock_epoch;	/* the group's lock comes with it, for writing */
 };
 
 /* Answered when a version is there whose stable covers everything published. */
@@ -149,6 +157,43 @@ struct sfs_msg_alloc_detail_reply {
 
 struct sfs_msg_ack {
 	__le64 oldest;		/* version that this mount may still read */
+};
+
+/*
+ * Locks.  Any of these may be lost or come twice.  A mount has one request for
+ * a lock at a time and repeats it until it is answered; a server repeats a
+ * revoke until the lock was released.  The epoch of a lock is the number its
+ * grant got; they grow, also from server to server: a mount takes a grant only
+ * for the request it has, a server a release only for the epoch it granted
+ * last to that mount.
+ */
+struct sfs_msg_lock_request {
+	__le64 id;
+	__le64 nr;		/* of the request, ascending in a mount */
+	__le64 held_epoch;	/* what it has for reading meanwhile, 0: nothing */
+	__u8 mode;
+	__u8 pad[7];
+};
+struct sfs_msg_lock_grant {
+	__le64 id;
+	__le64 nr;		/* of the request */
+	__le64 epoch;
+	__le64 need_version;	/* must have been applied before it is used */
+	__le64 stamp;		/* changes are stamped with later ones */
+	__u8 mode;		/* at least what was asked for */
+	__u8 pad[7];
+};
+struct sfs_msg_lock_revoke {
+	__le64 id;
+	__le64 epoch;
+	__u8 keep;		/* the mode that may be kept */
+	__u8 pad[7];
+};
+struct sfs_msg_lock_release {
+	__le64 id;
+	__le64 epoch;
+	__u8 keep;		/* the mode that is kept */
+	__u8 pad[7];
 };
 
 /* A new version: ids removed, then slices added as in manifest_reply. */

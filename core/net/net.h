@@ -2,10 +2,11 @@
 #ifndef SFS_NET_NET_H
 #define SFS_NET_NET_H
 
-#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "base/counters.h"
 #include "net/msg_format.h"
@@ -59,21 +60,29 @@ void sfs_conn_attach(struct sfs_conn *conn, int side,
 /* To the other end; owns @msg. */
 void sfs_conn_send(struct sfs_conn *conn, int from_side, struct sfs_msg *msg);
 
-/* The mount's side: slots with one request in flight each. */
+/*
+ * The mount's side: slots with one request in flight each.  Who waits may leave
+ * before the answer comes; then whoever is next waits for it first.
+ */
 struct sfs_client_slot {
 	struct mutex mutex;
 	u64 seq;			/* L(mutex) */
+	bool left;			/* L(mutex): its answer is still to come */
 	spinlock_t lock;
-	struct completion done;
+	wait_queue_head_t wait;
 	struct sfs_msg *reply;		/* L(lock) */
 	bool waiting;			/* L(lock) */
 };
 
 struct sfs_client {
 	u64 rid;
+	struct sfs_host *host;		/* I */
+	bool stopped;			/* A: set once */
 	struct sfs_conn conn;
 	struct sfs_client_slot slots[SFS_NR_SLOTS];
 	void (*event)(void *arg, struct sfs_msg *msg);
+	/* I: may be NULL; what a successful request that was left behind brought */
+	void (*late)(void *arg, int slot, const struct sfs_msg *reply);
 	void *arg;
 	struct sfs_counters *cnt;	/* I */
 };
@@ -82,7 +91,7 @@ struct sfs_client {
  * @event gets what the server sends by itself, in order; owns the message.
  * Messages of either direction but replies are counted in @cnt.
  */
-int sfs_client_init(struct sfs_client *client, u64 rid,
+int sfs_client_init(struct sfs_client *client, struct sfs_host *host, u64 rid,
 		    struct sfs_counters *cnt,
 		    void (*event)(void *arg, struct sfs_msg *msg), void *arg);
 /* Nothing arrives at either end any more; then the server lets go of it. */
@@ -90,10 +99,18 @@ void sfs_client_close(struct sfs_client *client);
 void sfs_client_exit(struct sfs_client *client);
 /*
  * Sends @req (owned) in @slot and waits for the answer.  0 and the reply,
- * which the caller frees, at least @min_len bytes long; or the server's errno.
+ * which the caller frees, at least @min_len bytes long; or the server's errno;
+ * or -EINTR when the thread is being killed, -EIO once the client was stopped:
+ * then the request may or may not have its effect.
  */
 int sfs_client_call(struct sfs_client *client, int slot, struct sfs_msg *req,
 		    u32 min_len, struct sfs_msg **ret_reply);
+/* The same, however long it takes and whether stopped or not. */
+int sfs_client_call_sure(struct sfs_client *client, int slot,
+			 struct sfs_msg *req, u32 min_len,
+			 struct sfs_msg **ret_reply);
+/* Nobody waits for an answer any more. */
+void sfs_client_stop(struct sfs_client *client);
 void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg);
 
 #endif

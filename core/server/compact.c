@@ -22,8 +22,9 @@
  * before anything refers to it); after a crash the next start frees it.  One
  * job runs at a time.
  *
- * Invariants, asserted: outputs have no more items than inputs; what was
- * consumed of a slice is what it is said to lose.
+ * Invariant, asserted: outputs have no more items than inputs.  How many items
+ * a slice has was said by the mount that published it; a job that finds more
+ * ends there.
  */
 #include "server/server.h"
 
@@ -375,7 +376,16 @@ static int trim_l0(struct job *job, u32 i, struct sfs_slice **ret_slice)
 	struct sfs_key first = job->done;
 
 	*ret_slice = NULL;
-	SFS_ASSERT_CMP(job->l0_items[i], <=, slice->items);
+	/* the mount that published it has said how many there are */
+	if (job->l0_items[i] > slice->items ||
+	    job->l0_dels[i] > slice->deletions ||
+	    slice->items - job->l0_items[i] <
+		    slice->deletions - job->l0_dels[i]) {
+		sfs_err(job->srv->host,
+			"damaged manifest entry: run %llu has not %llu items, %llu of them deletions",
+			slice->run->id, slice->items, slice->deletions);
+		return -EIO;
+	}
 	if (job->l0_items[i] == slice->items ||
 	    sfs_key_cmp(&slice->last, &job->done) <= 0)
 		return 0;

@@ -190,8 +190,24 @@ int sfs_data_give(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 	return 0;
 }
 
-int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
-		  u64 start, u64 count)
+int sfs_data_next(struct sfs_server *srv, bool owned, u64 rid, u64 block,
+		  u64 *ret_start, u64 *ret_count)
+{
+	struct extent ext;
+	int ret;
+
+	ret = next_extent(srv, owned ? SFS_SRV_DATA_OWNED : SFS_SRV_DATA_FREE,
+			  rid, block, &ext);
+	if (ret < 0)
+		return ret;
+	*ret_start = ext.start;
+	*ret_count = ext.count;
+	return 0;
+}
+
+/* The owned extent that has all of the blocks, -EINVAL if there is none. */
+static int find_owned(struct sfs_server *srv, u64 rid, u64 start, u64 count,
+		      struct extent *ret_ext)
 {
 	struct extent ext;
 	int ret;
@@ -202,6 +218,26 @@ int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 	if (count == 0 || start < ext.start || count > ext.count ||
 	    start - ext.start > ext.count - count)
 		return -EINVAL;
+	*ret_ext = ext;
+	return 0;
+}
+
+int sfs_data_may_take(struct sfs_server *srv, u64 rid, u64 start, u64 count)
+{
+	struct extent ext;
+
+	return find_owned(srv, rid, start, count, &ext);
+}
+
+int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
+		  u64 start, u64 count)
+{
+	struct extent ext;
+	int ret;
+
+	ret = find_owned(srv, rid, start, count, &ext);
+	if (ret < 0)
+		return ret;
 	if (start + count <= ext_last(&ext))
 		put_extent(srv, txn, SFS_SRV_DATA_OWNED, rid, start + count,
 			   ext_last(&ext) - (start + count) + 1);

@@ -16,6 +16,7 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include "base/report.h"
+#include "net/lock_names.h"
 
 /* The end of a handler: @reply, or the error in its place. */
 static struct sfs_msg *answer(struct sfs_msg *reply, int ret)
@@ -145,6 +146,7 @@ struct sfs_msg *sfs_srv_ino_group(struct sfs_session *sess,
 	struct sfs_server *srv = sess->srv;
 	struct sfs_store_txn txn;
 	struct sfs_msg *reply;
+	u64 epoch = 0;
 	int ret;
 
 	reply = sfs_msg_alloc(0, sizeof(*body));
@@ -158,6 +160,11 @@ struct sfs_msg *sfs_srv_ino_group(struct sfs_session *sess,
 	srv->next_ino += GROUP_INOS;
 	sfs_srv_put_state(srv, &txn);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
+	/* nobody else knows these numbers: their lock is free */
+	if (ret == 0)
+		epoch = sfs_srv_lock_new(sess,
+					 sfs_lock_of_ino(le64_to_cpu(body->first_ino)));
+	body->lock_epoch = cpu_to_le64(epoch);
 err_free:
 	return answer(reply, ret);
 }

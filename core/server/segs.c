@@ -212,22 +212,62 @@ static void close_seg(struct sfs_server *srv, struct sfs_store_txn *txn,
 		make_pending(srv, txn, nr, version);
 }
 
+/* 0, -EINVAL when it is not, or the error of looking. */
+static int is_owner(struct sfs_server *srv, u64 owner, u64 nr)
+{
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_OWNED, owner, nr);
+	u8 none;
+	int ret;
+
+	ret = sfs_engine_get(srv->items, &key, &none, 0);
+	return ret == -ENOENT ? -EINVAL : min(ret, 0);
+}
+
+int sfs_segs_may_use(struct sfs_server *srv, u64 owner,
+		     const struct sfs_piece *piece)
+{
+	struct sfs_seg_map *map = &srv->segs;
+	u64 last;
+	u64 nr;
+	int ret;
+
+	if (piece->addr < map->start)
+		return -EINVAL;
+	last = addr_seg(map, piece->addr + piece->len - 1);
+	if (last >= map->nr)
+		return -EINVAL;
+	for (nr = addr_seg(map, piece->addr); nr <= last; nr++) {
+		ret = is_owner(srv, owner, nr);
+		if (ret < 0)
+			return ret;
+		/* pieces of a run are disjoint: fewer than that in a segment */
+		if (seg_refs(map, nr) > REF_MASK - SFS_RUN_MAX_PIECES)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int sfs_segs_may_close(struct sfs_server *srv, u64 owner, u64 addr)
+{
+	struct sfs_seg_map *map = &srv->segs;
+	u64 nr;
+
+	if (addr < map->start)
+		return -EINVAL;
+	nr = addr_seg(map, addr);
+	if (nr >= map->nr || seg_addr(map, nr) != addr)
+		return -EINVAL;
+	return is_owner(srv, owner, nr);
+}
+
 int sfs_segs_close(struct sfs_server *srv, struct sfs_store_txn *txn,
 		   u64 owner, u64 addr, u64 version)
 {
-	struct sfs_seg_map *map = &srv->segs;
-	struct sfs_key key;
-	u64 nr;
-	u8 none;
+	int ret = sfs_segs_may_close(srv, owner, addr);
 
-	if (addr < map->start || addr_seg(map, addr) >= map->nr)
-		return -EINVAL;
-	nr = addr_seg(map, addr);
-	key = SFS_SRV_KEY(SFS_SRV_OWNED, owner, nr);
-	if (sfs_engine_get(srv->items, &key, &none, 0) < 0)
-		return -EINVAL;
-	close_seg(srv, txn, owner, nr, version);
-	return 0;
+	if (ret == 0)
+		close_seg(srv, txn, owner, addr_seg(&srv->segs, addr), version);
+	return ret;
 }
 
 int sfs_segs_close_all(struct sfs_server *srv, struct sfs_store_txn *txn,

@@ -226,7 +226,7 @@ static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
 
 	copy = sfs_msg_alloc_wait(SFS_MSG_EDIT, sfs_msg_len(edit));
 	memcpy(copy->payload, edit->payload, sfs_msg_len(edit));
-	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, copy);
+	sfs_srv_send(sess, copy);
 }
 
 /* Sends what became durable, in order. */
@@ -350,6 +350,7 @@ static struct sfs_server *server_alloc(struct sfs_host *host)
 		return NULL;
 	}
 	srv->host = host;
+	sfs_srv_locks_init(srv);
 	INIT_LIST_HEAD(&srv->sessions);
 	INIT_LIST_HEAD(&srv->posts);
 	mutex_init(&srv->post_mutex);
@@ -374,6 +375,7 @@ static int server_load(struct sfs_server *srv)
 		ret = forget_mounts(srv);
 	if (ret == 0)
 		ret = step_version(srv);
+	sfs_srv_locks_begin(srv);
 	return ret;
 }
 
@@ -418,6 +420,7 @@ void sfs_server_stop(struct sfs_server *srv)
 	WRITE_ONCE(srv->stopping, true);
 	cancel_work_sync(&srv->compact_work);
 	cancel_work_sync(&srv->reclaim_work);
+	sfs_srv_locks_stop(srv);
 	server_free(srv);
 }
 

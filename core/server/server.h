@@ -24,8 +24,28 @@ void sfs_srv_version_room(struct sfs_server *srv, const struct sfs_edit *edit,
 int sfs_srv_commit(struct sfs_server *srv, u64 ticket);
 u64 sfs_srv_stable(struct sfs_server *srv);
 
+/* locks.c */
+void sfs_srv_locks_init(struct sfs_server *srv);
+/* With the state that was loaded. */
+void sfs_srv_locks_begin(struct sfs_server *srv);
+void sfs_srv_locks_stop(struct sfs_server *srv);
+/* A request or a release; does not wait. */
+void sfs_srv_lock_message(struct sfs_session *sess, const struct sfs_msg *msg);
+/*
+ * A publish that made @version, with stamps up to @stamp, is durable, and
+ * releases @nr locks.
+ */
+void sfs_srv_locks_published(struct sfs_session *sess, u64 version, u64 stamp,
+			     const struct sfs_msg_lock_release *rels, u32 nr);
+/* The lock of a group that nobody knows yet, for writing: its epoch, 0: no memory. */
+u64 sfs_srv_lock_new(struct sfs_session *sess, u64 id);
+/* The mount has gone: all it held and waited for. */
+void sfs_srv_locks_forget(struct sfs_session *sess);
+
 /* session.c: a sequence the mount may stamp with; 0 when it has too many */
 u64 sfs_srv_open_seq(struct sfs_session *sess);
+/* By itself, not as a reply; owns @msg. */
+void sfs_srv_send(struct sfs_session *sess, struct sfs_msg *msg);
 bool sfs_srv_close_seq(struct sfs_session *sess, u64 seq);
 
 /* publish.c, requests.c, session.c: handlers; the reply or a negative errno. */
@@ -57,6 +77,11 @@ void sfs_segs_del_slice(struct sfs_server *srv, struct sfs_store_txn *txn,
 /* One segment for @owner; -ENOSPC when only @reserve or fewer are free. */
 int sfs_segs_own(struct sfs_server *srv, struct sfs_store_txn *txn, u64 owner,
 		 u64 reserve, u64 *ret_addr);
+/* Whether a run of @owner may have @piece, -EINVAL when not. */
+int sfs_segs_may_use(struct sfs_server *srv, u64 owner,
+		     const struct sfs_piece *piece);
+/* Whether sfs_segs_close() would: -EINVAL when not. */
+int sfs_segs_may_close(struct sfs_server *srv, u64 owner, u64 addr);
 /* The owner is done with the segment at @addr. */
 int sfs_segs_close(struct sfs_server *srv, struct sfs_store_txn *txn,
 		   u64 owner, u64 addr, u64 version);
@@ -71,6 +96,11 @@ int sfs_segs_load(struct sfs_server *srv);
 int sfs_data_load(struct sfs_server *srv);
 int sfs_data_give(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 		  u64 want, u64 goal, u64 *ret_start, u64 *ret_count); /* 3 */
+/* Whether sfs_data_take() would: -EINVAL when not. */
+int sfs_data_may_take(struct sfs_server *srv, u64 rid, u64 start, u64 count);
+/* The first extent that @rid owns, or that is free, with no end below @block. */
+int sfs_data_next(struct sfs_server *srv, bool owned, u64 rid, u64 block,
+		  u64 *ret_start, u64 *ret_count);
 int sfs_data_take(struct sfs_server *srv, struct sfs_store_txn *txn, u64 rid,
 		  u64 start, u64 count); /* 3: consumed by files */
 int sfs_data_return(struct sfs_server *srv, struct sfs_store_txn *txn,

@@ -45,10 +45,15 @@ struct sfs_session {
 	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
 	u64 acked;			/* A: oldest version it may read, once joined */
 	u64 publish_nr;			/* L(store) */
+	u64 run_id;			/* L(store): of the next run it publishes */
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */
 	struct sfs_manifest *join_man;	/* L(store): until it is loaded */
+	u64 published;			/* L(locks.mutex): version its last publish made */
+	u64 published_stamp;		/* L(locks.mutex): largest stamp it published */
+	struct list_head lock_holders;	/* L(locks.mutex) */
+	struct list_head lock_waiters;	/* L(locks.mutex) */
 	struct sfs_session_slot {
 		struct sfs_session *sess;
 		struct work_struct work;
@@ -64,6 +69,21 @@ struct sfs_srv_post {
 	struct list_head head;
 	u64 ticket;
 	struct sfs_msg *edit;
+};
+
+#define SFS_SRV_LOCK_BUCKETS 4096
+
+/* The lock service. */
+struct sfs_srv_locks {
+	struct mutex mutex;
+	struct list_head hash[SFS_SRV_LOCK_BUCKETS]; /* L(mutex) */
+	struct list_head revoking;	/* L(mutex): holders that were told to */
+	u64 floor;			/* L(mutex): version for locks not in the table */
+	u64 floor_stamp;		/* L(mutex): and stamp */
+	u64 last_epoch;			/* L(mutex) */
+	u64 nr;				/* L(mutex) */
+	struct delayed_work resend;
+	bool stopping;			/* L(mutex) */
 };
 
 struct sfs_server {
@@ -86,6 +106,8 @@ struct sfs_server {
 	u64 data_total;			/* I: blocks */
 	u64 data_free;			/* L(store): blocks */
 	u64 data_hint;			/* L(store) */
+
+	struct sfs_srv_locks locks;
 
 	struct list_head sessions;	/* L(store) */
 	struct list_head posts;		/* L(store) to add */

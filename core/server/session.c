@@ -44,6 +44,11 @@ static struct sfs_msg *handle(struct sfs_session *sess, struct sfs_msg *req)
 	}
 }
 
+void sfs_srv_send(struct sfs_session *sess, struct sfs_msg *msg)
+{
+	sfs_conn_send(&sess->client->conn, SFS_CONN_SERVER, msg);
+}
+
 static struct sfs_msg *copy_msg(const struct sfs_msg *msg)
 {
 	struct sfs_msg *copy = sfs_msg_alloc_wait(0, sfs_msg_len(msg));
@@ -121,6 +126,12 @@ static void session_recv(void *arg, struct sfs_msg *msg)
 		sfs_msg_free(msg);
 		return;
 	}
+	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_LOCK_REQUEST ||
+	    le16_to_cpu(msg->hdr.type) == SFS_MSG_LOCK_RELEASE) {
+		sfs_srv_lock_message(sess, msg);
+		sfs_msg_free(msg);
+		return;
+	}
 	if (msg->hdr.slot >= SFS_NR_SLOTS) {
 		sfs_msg_free(msg);
 		return;
@@ -143,6 +154,8 @@ int sfs_server_attach(struct sfs_server *srv, struct sfs_client *client)
 	sess->srv = srv;
 	sess->client = client;
 	sess->rid = client->rid;
+	INIT_LIST_HEAD(&sess->lock_holders);
+	INIT_LIST_HEAD(&sess->lock_waiters);
 	for (i = 0; i < SFS_NR_SLOTS; i++) {
 		sess->slots[i].sess = sess;
 		spin_lock_init(&sess->slots[i].lock);
@@ -176,6 +189,7 @@ void sfs_server_detach(struct sfs_server *srv, struct sfs_client *client)
 		return;
 	for (i = 0; i < SFS_NR_SLOTS; i++)
 		flush_work(&found->slots[i].work);
+	sfs_srv_locks_forget(found);
 	/* after the last sender of posts that may have seen it */
 	mutex_lock(&srv->post_mutex);
 	sfs_store_lock(srv->store);
@@ -256,7 +270,8 @@ struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req)
 	body->stable = cpu_to_le64(sess->join_man->stable);
 	body->seq = cpu_to_le64(seq);
 	body->spare_seq = cpu_to_le64(spare);
-	body->run_id = cpu_to_le64(srv->next_run++);
+	sess->run_id = srv->next_run++;
+	body->run_id = cpu_to_le64(sess->run_id);
 	sfs_srv_put_state(srv, &txn);
 	ticket = sfs_store_end(srv->store, &txn);
 	ret = sfs_srv_commit(srv, ticket);
@@ -351,6 +366,7 @@ struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req)
 		goto err_free;
 	}
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
+	sfs_srv_locks_forget(sess);
 	queue_work(srv->job_wq, &srv->reclaim_work);
 	if (ret == 0)
 		return reply;

@@ -50,6 +50,7 @@ struct fake_txn {
 	struct rb_root items;		/* with what is not published */
 	struct rw_semaphore holds;
 	spinlock_t lock;
+	struct list_head uses;		/* of cluster locks */
 	u64 seq;
 	u64 nr;
 	u64 published_nr;
@@ -298,6 +299,7 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
 	tree_copy(&ft->items, &vol->items);
 	init_rwsem(&ft->holds);
 	spin_lock_init(&ft->lock);
+	INIT_LIST_HEAD(&ft->uses);
 	ft->nr = 1;
 	ft->seq = vol->next_seq++;
 	blocks_load(vol);
@@ -368,10 +370,56 @@ int sfs_mount_leave(struct sfs_fs *fs)
 	return ret;
 }
 
+/* ---- cluster locks ------------------------------------------------------------ */
+
+/*
+ * There is nobody else, so they are always here; what is checked is the order
+ * in which a thread takes them, and that it never writes within reading.
+ */
+int sfs_lock_use_begin(struct sfs_fs *fs, u64 id, u8 mode, u32 flags,
+		       struct sfs_lock_use *use)
+{
+	struct fake_txn *ft = fs->fake;
+	struct sfs_lock_use *other;
+
+	shim_yield();
+	spin_lock(&ft->lock);
+	list_for_each_entry(other, &ft->uses, head) {
+		if (other->task != current)
+			continue;
+		must((unsigned long)other->lock <= id + 1);
+		must((unsigned long)other->lock != id + 1 ||
+		     other->mode >= mode);
+	}
+	*use = (struct sfs_lock_use) {
+		.lock = (struct sfs_lock *)(unsigned long)(id + 1),
+		.task = current,
+		.mode = mode,
+	};
+	list_add(&use->head, &ft->uses);
+	spin_unlock(&ft->lock);
+	return 0;
+}
+
+void sfs_lock_use_end(struct sfs_fs *fs, struct sfs_lock_use *use, u64 txn_nr)
+{
+	must(use->task == current);
+	spin_lock(&fs->fake->lock);
+	list_del(&use->head);
+	spin_unlock(&fs->fake->lock);
+}
+
+u64 sfs_lock_tenure(const struct sfs_lock_use *use)
+{
+	must(use->mode == SFS_LOCK_WRITE);
+	return 1;
+}
+
 /* ---- holds --------------------------------------------------------------------- */
 
-int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
-		   enum sfs_space_class class, const struct sfs_need *need)
+int sfs_hold_begin(struct sfs_fs *fs, struct sfs_lockset *locks,
+		   struct sfs_hold *hold, enum sfs_space_class class,
+		   const struct sfs_need *need)
 {
 	struct fake_txn *ft = fs->fake;
 	struct fake_vol *vol = ft->vol;
@@ -388,6 +436,7 @@ int sfs_hold_begin(struct sfs_fs *fs, struct sfs_hold *hold,
 	down_read(&ft->holds);
 	vol->nr_holds++;
 	memset(hold, 0, sizeof(*hold));
+	hold->locks = locks;
 	hold->stamp = ft->seq;
 	hold->txn_seq = ft->seq;
 	hold->txn_nr = ft->nr;
@@ -421,6 +470,7 @@ void sfs_item_put(struct sfs_fs *fs, struct sfs_hold *hold,
 		shim_fail("put " SFS_KEY_FMT ": %s", SFS_KEY_ARG(key), why);
 	must(len <= SFS_MAX_VAL);
 	hold_use(hold, len);
+	sfs_locks_changed(hold->locks, key, hold->txn_nr);
 	new = item_new(key, hold->stamp, val, len);
 	spin_lock(&ft->lock);
 	old = tree_put(&ft->items, new);
@@ -436,6 +486,7 @@ void sfs_item_del(struct sfs_fs *fs, struct sfs_hold *hold,
 	struct fitem *it;
 
 	hold_use(hold, 0);
+	sfs_locks_changed(hold->locks, key, hold->txn_nr);
 	spin_lock(&ft->lock);
 	it = tree_ge(&ft->items, key);
 	if (it && sfs_key_equal(&it->key, key))
@@ -675,6 +726,11 @@ void sfs_port_wall_time(struct sfs_host *host, __s64 *ret_sec,
 		vol->clock_ns += fake_rand(vol) % 400000000;
 	*ret_sec = vol->clock_ns / 1000000000;
 	*ret_nsec = vol->clock_ns % 1000000000;
+}
+
+int sfs_port_killed(struct sfs_host *host)
+{
+	return 0;
 }
 
 void sfs_port_log(struct sfs_host *host, int level, const char *fmt, ...)

@@ -777,7 +777,7 @@ static void put_item(const struct sfs_key *key, const void *val, u32 len)
 	struct sfs_need need = { .items = 1, .val_bytes = len };
 	struct sfs_hold hold;
 
-	if (sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need) < 0)
+	if (sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need) < 0)
 		bail_out("hold");
 	sfs_item_put(fs, &hold, key, val, len);
 	sfs_hold_end(fs, &hold);
@@ -900,7 +900,7 @@ static void test_damage(void)
 	f = create(1, "f", S_IFREG | 0644);
 	/* an entry whose inode is missing */
 	key = sfs_inode_key(f);
-	sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need);
 	sfs_item_del(fs, &hold, &key);
 	sfs_hold_end(fs, &hold);
 	vol->quiet = true;
@@ -908,7 +908,7 @@ static void test_damage(void)
 	is_int(unlink_name(1, "f", f), -EIO, "unlink");
 	ok(fake_check(vol, false) > 0, "the checker finds it");
 	si.meta_seq = si.data_seq = vol->next_seq;
-	sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need);
 	sfs_item_put(fs, &hold, &key, item, sfs_inode_encode(&si, item));
 	sfs_hold_end(fs, &hold);
 	ok(fake_check(vol, false) > 0, "and an inode without index entries");

@@ -861,7 +861,7 @@ static void test_items(struct volume *v)
 	     d++) {
 		copy(&bad, v);
 		mount(&bad);
-		if (sfs_hold_begin(bad.fs, &hold, SFS_SPACE_USER, &need))
+		if (sfs_hold_begin(bad.fs, NULL, &hold, SFS_SPACE_USER, &need))
 			bail_out("hold");
 		d->fn(&bad);
 		sfs_hold_end(bad.fs, &hold);

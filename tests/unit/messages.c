@@ -49,17 +49,19 @@ static struct sfs_msg *random_request(u16 type)
 }
 
 /*
- * A publish whose lengths fit each other.  It names no space: that a mount
- * gives or takes what it does not own stops the server.
+ * A publish whose lengths fit each other, with the number of the next one.
+ * What it names is not this mount's: see refused.c for one thing at a time.
  */
 static struct sfs_msg *random_publish(void)
 {
 	u32 slice_len = rng_below(&rng, 2) * (144 + 16 * rng_below(&rng, 3));
+	u32 nr[3] = { rng_below(&rng, 3), rng_below(&rng, 3),
+		      rng_below(&rng, 3) };
 	struct sfs_msg_publish *body;
 	struct sfs_msg *msg;
 	u32 len;
 
-	len = sizeof(*body) + slice_len;
+	len = sizeof(*body) + slice_len + 8 * nr[0] + 16 * (nr[1] + nr[2]);
 	do {
 		msg = random_request(SFS_MSG_PUBLISH);
 		if (sfs_msg_len(msg) >= len)
@@ -70,9 +72,9 @@ static struct sfs_msg *random_publish(void)
 	body = (struct sfs_msg_publish *)msg->payload;
 	body->publish_nr = cpu_to_le64(1);
 	body->slice_len = cpu_to_le32(slice_len);
-	body->nr_closed = 0;
-	body->nr_consumed = 0;
-	body->nr_freed = 0;
+	body->nr_closed = cpu_to_le32(nr[0]);
+	body->nr_consumed = cpu_to_le32(nr[1]);
+	body->nr_freed = cpu_to_le32(nr[2]);
 	return msg;
 }
 
@@ -110,7 +112,7 @@ static void test_client(struct world *w, bool join)
 	u32 answered = 0;
 	u32 i;
 
-	if (sfs_client_init(&client, 4711, NULL, event, NULL) < 0 ||
+	if (sfs_client_init(&client, w->vol.host, 4711, NULL, event, NULL) < 0 ||
 	    sfs_server_attach(w->srv, &client) < 0)
 		bail_out("client");
 	if (join)

@@ -50,7 +50,7 @@ static u64 put(struct run *run, const u32 *keys, const u32 *tags, u32 nr)
 	u8 buf[400];
 	u32 i;
 
-	if (sfs_hold_begin(run->w.fs, &hold, SFS_SPACE_USER, &need) < 0)
+	if (sfs_hold_begin(run->w.fs, NULL, &hold, SFS_SPACE_USER, &need) < 0)
 		bail_out("hold");
 	for (i = 0; i < nr; i++) {
 		run->tags[keys[i]] = tags[i];
@@ -166,7 +166,7 @@ static void put_entry(struct sfs_fs *fs, u64 nr, u64 *ret_stamp)
 	struct sfs_hold hold;
 	struct sfs_key key;
 
-	if (sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need) < 0)
+	if (sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need) < 0)
 		bail_out("hold");
 	key = index_key(hold.stamp, nr);
 	sfs_item_put(fs, &hold, &key, NULL, 0);
@@ -274,7 +274,7 @@ static void test_down(void)
 	put(&run, &key, &tag, 1);
 	is_int(sfs_publish(run.w.fs), -EIO, "a publish whose write fails");
 	ok(sim_host_down(run.w.vol.host), "the mount is down");
-	is_int(sfs_hold_begin(run.w.fs, &hold, SFS_SPACE_USER, &need), -EIO,
+	is_int(sfs_hold_begin(run.w.fs, NULL, &hold, SFS_SPACE_USER, &need), -EIO,
 	       "no holds");
 	is_int(sfs_item_get(run.w.fs, &run.pool.keys[3], buf, sizeof(buf)),
 	       -EIO, "no reads");
@@ -305,7 +305,7 @@ static void test_abort(void)
 	ok(!sim_host_down(run.w.vol.host), "the mount is up");
 	tag = 7;
 	put(&run, &key, &tag, 1);
-	if (sfs_hold_begin(run.w.fs, &hold, SFS_SPACE_USER, &need) < 0)
+	if (sfs_hold_begin(run.w.fs, NULL, &hold, SFS_SPACE_USER, &need) < 0)
 		bail_out("hold");
 	start = sfs_port_boot_ns(run.w.vol.host);
 	is_int(sfs_abort(run.w.fs, 1000), -ETIMEDOUT, "a hold is in the way");

@@ -126,7 +126,7 @@ static void do_hold(struct fiber *fib, struct rng *rng)
 	random_changes(fib, rng, rec);
 	pick_data(fib, rng, rec);
 	need.val_bytes = MAX_CHANGES * pool->max_val + 8;
-	if (sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need) < 0)
+	if (sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need) < 0)
 		bail_out("hold");
 	rec->txn_nr = hold.txn_nr;
 	fib->nr_holds++;

@@ -54,7 +54,7 @@ static int put_batch(struct run *run)
 	int ret;
 	u32 i;
 
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_USER, &need);
+	ret = sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_USER, &need);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < BATCH; i++) {
@@ -75,7 +75,7 @@ static int delete_batch(struct run *run)
 	int ret;
 	u32 i;
 
-	ret = sfs_hold_begin(fs, &hold, SFS_SPACE_DELETE, &need);
+	ret = sfs_hold_begin(fs, NULL, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < BATCH && run->first < run->nr_items; i++) {
