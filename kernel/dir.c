@@ -520,7 +520,8 @@ static struct inode *no_dir(struct dentry *dentry)
 	return inode && !S_ISDIR(inode->i_mode) ? inode : NULL;
 }
 
-static int move_used(const struct move *m, const struct sfs_cred *cred)
+static int move_used(const struct move *m, const struct sfs_cred *cred,
+		     u32 flags)
 {
 	const struct qstr *old_name = &m->old_dentry->d_name;
 	const struct qstr *new_name = &m->new_dentry->d_name;
@@ -529,10 +530,11 @@ static int move_used(const struct move *m, const struct sfs_cred *cred)
 		      d_inode(m->new_dentry)->i_ino : 0;
 	int ret;
 
+	if (m->flags & RENAME_NOREPLACE)
+		flags |= SFS_RENAME_NOREPLACE;
 	ret = sfs_rename(SFS_FS(m->old_dir), cred, m->old_dir->i_ino,
 			 old_name->name, old_name->len, ino, m->new_dir->i_ino,
-			 new_name->name, new_name->len, new_ino,
-			 m->flags & RENAME_NOREPLACE ? SFS_RENAME_NOREPLACE : 0);
+			 new_name->name, new_name->len, new_ino, flags);
 	trace_sfs_rename_from(m->old_dir, old_name, ino, ret);
 	trace_sfs_rename_to(m->new_dir, new_name, new_ino, ret);
 	return ret;
@@ -540,29 +542,23 @@ static int move_used(const struct move *m, const struct sfs_cred *cred)
 
 /*
  * Directories need no exclusion beyond i_rwsem, and no use of ours around the
- * core's own, which looks at ancestors before it has its locks.
+ * core's own, which looks at ancestors before it has its locks.  Within a mount
+ * the VFS moves one directory at a time.
  */
 static int move_name(const struct move *m, const struct sfs_cred *cred)
 {
 	struct inode *inode = no_dir(m->old_dentry);
-	struct inode *victim = no_dir(m->new_dentry);
-	struct sfs_fs *fs = SFS_FS(m->old_dir);
-	bool across = m->old_dir != m->new_dir;
 	struct sfs_ki_excl ex;
-	int ret = 0;
+	int ret;
 
-	if (across)
-		sfs_rename_lock(fs);
-	if (inode || victim)
-		ret = sfs_ki_excl_begin(&ex, inode, victim, m->old_dir,
-					m->new_dir);
-	if (ret == 0) {
-		ret = move_used(m, cred);
-		if (inode || victim)
-			sfs_ki_excl_end(&ex);
-	}
-	if (across)
-		sfs_rename_unlock(fs);
+	if (!inode)
+		return move_used(m, cred, 0);
+	ret = sfs_ki_excl_begin(&ex, inode, no_dir(m->new_dentry), m->old_dir,
+				m->new_dir);
+	if (ret < 0)
+		return ret;
+	ret = move_used(m, cred, SFS_RENAME_NO_DIR);
+	sfs_ki_excl_end(&ex);
 	return ret;
 }
 

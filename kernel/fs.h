@@ -18,7 +18,6 @@
  * Locks, outermost first:
  *
  *	i_rwsem (parents before children, as the VFS takes them); mmap_lock
- *	sfs_rename_lock()
  *	uses of cluster locks, by ascending inode number (revoke.c)
  *	mapping->invalidate_lock
  *	folio locks, then writeback
@@ -33,7 +32,7 @@
  * in user memory may take anything from mmap_lock on, so none happens in a use.
  *
  * Directories need no ki->core_sem: what changes one holds its i_rwsem.  The
- * core's ilocks (sfs_ilock_*) are not used here.  Its worker, which has no
+ * core's ilocks and its rename lock are not used here.  Its worker, which has no
  * i_rwsem, leaves inodes alone that a VFS inode keeps (sfs_inode_keep()).
  *
  * The core's waits for a publish and for room never wait for a folio, an inode
