@@ -112,6 +112,7 @@ enum sfs_ki_flags {
 	SFS_KI_STALE,		/* the core has newer attributes, see sfs_ki_refresh() */
 	SFS_KI_STALE_STAT,	/* the same, but mode and owner are as they were */
 	SFS_KI_KEPT,		/* sfs_inode_keep() succeeded for it */
+	SFS_KI_GONE,		/* another mount has deleted it */
 };
 
 /* One VFS inode per inode number of a mount; allocated with 0s and a lock. */
@@ -258,8 +259,8 @@ static inline bool sfs_ki_is_fresh_mode(const struct inode *inode)
 	       !test_bit(SFS_KI_STALE, &ki->flags);
 }
 /*
- * Reads attributes again if the core has newer ones.  -ESTALE: another mount
- * has deleted the inode.
+ * Reads attributes again if the core has newer ones.  -ESTALE, and later on
+ * -ENOENT: another mount has deleted the inode.
  */
 int sfs_ki_refresh(struct inode *inode);
 /* The same by who has a use of it, as one who goes by the size needs it. */

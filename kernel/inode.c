@@ -202,11 +202,26 @@ static int refresh_locked(struct inode *inode)
 	return 0;
 }
 
-/* Another mount deleted it: it goes from the cache with its last reference. */
+/*
+ * Another mount deleted it: it goes from the cache with its last reference.  The
+ * first time the VFS is told to look names up again, since there may be another
+ * inode where this one was.  Who still gets here afterwards started from it, as
+ * a process does whose working directory was removed.
+ */
 static int gone(struct inode *inode)
 {
+	struct dentry *alias;
+
+	if (test_and_set_bit(SFS_KI_GONE, &SFS_KI(inode)->flags))
+		return -ENOENT;
 	if (inode->i_nlink)
 		clear_nlink(inode);
+	if (S_ISDIR(inode->i_mode)) {
+		alias = d_find_any_alias(inode);
+		if (alias && !IS_ROOT(alias))
+			d_drop(alias);
+		dput(alias);
+	}
 	return -ESTALE;
 }
 
@@ -222,9 +237,9 @@ int sfs_ki_refresh_used(struct inode *inode)
 	/* somebody may just have done it */
 	if (!sfs_ki_is_fresh(inode))
 		ret = refresh_locked(inode);
+	mutex_unlock(&ki->lock);
 	if (ret == -ENOENT)
 		ret = gone(inode);
-	mutex_unlock(&ki->lock);
 	sfs_vfs_count(inode->i_sb, refresh);
 	trace_sfs_refresh(inode, ret);
 	return ret;
