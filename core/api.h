@@ -22,6 +22,7 @@
 #include "port.h"
 
 struct sfs_fs;
+struct sfs_hub;
 struct sfs_server;
 
 /* ---- volumes, servers, mounts ------------------------------------------ */
@@ -76,12 +77,28 @@ int sfs_read_identity(struct sfs_host *host, int dev,
 		      struct sfs_volume_id *ret_id);
 
 /*
- * Starts the server of the volume: validates both identities against each
- * other, reads roots and log, begins a new term.
+ * Where the server of a volume and its mounts in this machine meet.  Made
+ * before all of them and destroyed after them.
  */
-int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv);
+int sfs_hub_create(struct sfs_host *host, struct sfs_hub **ret_hub);
+void sfs_hub_destroy(struct sfs_hub *hub);
+
+/*
+ * Starts the server of the volume: validates both identities against each
+ * other, reads roots and log, begins a new term.  -EBUSY when @hub has one.
+ * Mounts of @hub that a server before this one had go on with it; those of
+ * which nobody knows any more are reclaimed.
+ */
+int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
+		     struct sfs_server **ret_srv);
 /* All mounts have gone.  Writes a checkpoint so that the next start is quick. */
 void sfs_server_stop(struct sfs_server *srv);
+/*
+ * As a crash of the server alone: when this returns it has written and sent
+ * its last, and its memory is free.  Its mounts live; what needs a server waits
+ * until another one is started.
+ */
+void sfs_server_kill(struct sfs_server *srv);
 
 struct sfs_mount_opts {
 	__u32 commit_interval_ms;	/* 100..60000, default 5000 */
@@ -97,13 +114,23 @@ void sfs_mount_opts_default(struct sfs_mount_opts *opts);
  */
 void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
-int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
+/*
+ * Waits for a server to listen at @hub; -EINTR when killed meanwhile.
+ */
+int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
 /*
  * Publishes what is left and departs.  No other call runs meanwhile or after.
  * Returns the error of that last publish; the mount is gone in any case.
  */
 int sfs_unmount(struct sfs_fs *fs);
+/*
+ * The end of a mount that is not to publish anything more, for example because
+ * it has failed: as if it had died.  Nothing that the host began on its devices
+ * is under way, no other call runs meanwhile or after; what is open is
+ * forgotten.
+ */
+void sfs_mount_discard(struct sfs_fs *fs);
 
 /*
  * Before an unmount that must not take long: publishes what is left, and
@@ -264,6 +291,15 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 /* Excl(dir), Excl(ino). */
 int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u64 ino);
+/*
+ * sfs_unlink() by a host that has opened @ino @opens times and promises that
+ * until it has closed them all it makes no use of the inode: if nobody else has
+ * it open, it may be gone with its last name.  *@ret_attr is the inode after
+ * it, with nlink 0 when this was the last; may be NULL.
+ */
+int sfs_unlink_unused(struct sfs_fs *fs, const struct sfs_cred *cred,
+		      __u64 dir, const char *name, __u32 len, __u64 ino,
+		      __u32 opens, struct sfs_attr *ret_attr);
 int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino);
 

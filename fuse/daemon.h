@@ -187,6 +187,7 @@ void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 
 struct sfs_volume {
 	struct sfs_host *host;		/* I */
+	struct sfs_hub *hub;		/* I */
 	struct sfs_server *srv;		/* I */
 	struct sfs_fs *fs;		/* I */
 	struct sfs_options opts;	/* I */

@@ -30,20 +30,28 @@ static int start_core(struct sfs_volume *vol)
 	struct sfs_mount_opts opts;
 	int ret;
 
-	ret = sfs_server_start(vol->host, &vol->srv);
+	ret = sfs_hub_create(vol->host, &vol->hub);
+	if (ret < 0)
+		return ret;
+	ret = sfs_server_start(vol->host, vol->hub, &vol->srv);
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "%s: the server does not start: %s",
 			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		return ret;
+		goto err_hub;
 	}
 	sfs_options_mount(&vol->opts, &opts);
-	ret = sfs_mount(vol->host, vol->srv, &opts, &vol->fs);
+	ret = sfs_mount(vol->host, vol->hub, &opts, &vol->fs);
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "%s: cannot be mounted: %s",
 			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		sfs_server_stop(vol->srv);
-		vol->srv = NULL;
+		goto err_server;
 	}
+	return 0;
+
+err_server:
+	sfs_server_stop(vol->srv);
+err_hub:
+	sfs_hub_destroy(vol->hub);
 	return ret;
 }
 
@@ -108,6 +116,7 @@ int sfs_volume_stop(struct sfs_volume *vol)
 			"%s: the last changes could not be published: %s",
 			vol->host->name, strerror(-ret));
 	sfs_server_stop(vol->srv);
+	sfs_hub_destroy(vol->hub);
 	sfs_owner_release(vol->host, ret == 0);
 	sfs_host_close(vol->host);
 	free(vol);

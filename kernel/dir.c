@@ -17,6 +17,10 @@
  * name and its dentry moves along; until then getcwd() tells the old one.  One
  * that was removed there is unhashed when its name is looked up.
  *
+ * Unlinking what nobody else uses takes the inode along at once.  To know that,
+ * the dentry leaves the cache before its name goes, and whoever asks for the
+ * inode by its number waits for the outcome.
+ *
  * After a change, the times, size and links of directories are not read at
  * once but when somebody asks for them; the links of what lost a name are,
  * because the VFS decides by them when to evict.
@@ -458,30 +462,92 @@ static void lost_name(struct inode *inode)
 	sfs_ki_refresh(inode);
 }
 
-static int remove_name(struct inode *dir, struct dentry *dentry, bool is_dir)
+/*
+ * Whether the VFS's caller is alone with an inode that is going to lose a name,
+ * and from then on stays so: no walk finds the dentry any more, not even one
+ * that looks at it right now without a reference (d_seq), and sfs_iget() waits.
+ * The dentry and the VFS itself have one reference each.
+ */
+static bool alone_with(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	bool alone;
+
+	/* pages may be written at any time, which needs the inode */
+	if (!mapping_empty(inode->i_mapping))
+		return false;
+	spin_lock(&inode->i_lock);
+	spin_lock(&dentry->d_lock);
+	alone = d_count(dentry) == 1 && atomic_read(&inode->i_count) <= 2 &&
+		hlist_is_singular_node(&dentry->d_u.d_alias, &inode->i_dentry);
+	if (alone) {
+		set_bit(SFS_KI_LEAVING, &SFS_KI(inode)->flags);
+		__d_drop(dentry);
+	}
+	spin_unlock(&dentry->d_lock);
+	spin_unlock(&inode->i_lock);
+	return alone;
+}
+
+/* The inode still has a name. */
+static void stays(struct dentry *dentry, bool found)
+{
+	clear_bit(SFS_KI_LEAVING, &SFS_KI(d_inode(dentry))->flags);
+	if (found)
+		d_rehash(dentry);
+}
+
+static int unlink(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	const struct qstr *name = &dentry->d_name;
+	struct sfs_ki_excl ex;
+	struct sfs_attr attr;
+	struct sfs_caller c;
+	bool alone;
+	int ret;
+
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ret;
+	alone = alone_with(dentry);
+	/* then it has no open files: what is counted is that we keep it */
+	if (alone)
+		sfs_ki_stop_lingering(SFS_KI(inode));
+	ret = sfs_ki_excl_begin(&ex, inode, NULL, dir, NULL);
+	if (ret < 0)
+		goto out;
+	ret = sfs_unlink_unused(SFS_FS(dir), &c.cred, dir->i_ino, name->name,
+				name->len, inode->i_ino, alone ? 1 : 0, &attr);
+	if (ret == 0)
+		sfs_ki_take(inode, &attr);
+	sfs_ki_excl_end(&ex);
+out:
+	sfs_caller_exit(&c);
+	trace_sfs_unlink(dir, name, inode->i_ino, ret);
+	if (alone && (ret < 0 || attr.nlink))
+		stays(dentry, ret < 0);
+	if (ret == -ESTALE || ret == -ENOENT)
+		dentry_stale(dentry);
+	if (ret < 0)
+		return ret;
+	sfs_ki_stale_stat(dir);
+	return 0;
+}
+
+static int rmdir(struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = d_inode(dentry);
 	const struct qstr *name = &dentry->d_name;
 	struct sfs_fs *fs = SFS_FS(dir);
-	struct sfs_ki_excl ex;
 	struct sfs_caller c;
 	int ret;
 
 	ret = sfs_caller_init(&c);
 	if (ret < 0)
 		return ret;
-	if (is_dir) {
-		ret = sfs_rmdir(fs, &c.cred, dir->i_ino, name->name, name->len,
-				inode->i_ino);
-	} else {
-		ret = sfs_ki_excl_begin(&ex, inode, NULL, dir, NULL);
-		if (ret < 0)
-			goto out;
-		ret = sfs_unlink(fs, &c.cred, dir->i_ino, name->name,
-				 name->len, inode->i_ino);
-		sfs_ki_excl_end(&ex);
-	}
-out:
+	ret = sfs_rmdir(fs, &c.cred, dir->i_ino, name->name, name->len,
+			inode->i_ino);
 	sfs_caller_exit(&c);
 	trace_sfs_unlink(dir, name, inode->i_ino, ret);
 	if (ret == -ESTALE || ret == -ENOENT)
@@ -491,16 +557,6 @@ out:
 	sfs_ki_stale_stat(dir);
 	lost_name(inode);
 	return 0;
-}
-
-static int unlink(struct inode *dir, struct dentry *dentry)
-{
-	return remove_name(dir, dentry, false);
-}
-
-static int rmdir(struct inode *dir, struct dentry *dentry)
-{
-	return remove_name(dir, dentry, true);
 }
 
 /* ---- moving -------------------------------------------------------------- */

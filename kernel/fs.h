@@ -17,7 +17,8 @@
  *
  * Locks, outermost first:
  *
- *	i_rwsem (parents before children, as the VFS takes them); mmap_lock
+ *	i_rwsem (parents before children, as the VFS takes them; sfs_iget() may
+ *	wait for that of the inode it finds, so it counts as a child); mmap_lock
  *	uses of cluster locks, by ascending inode number (revoke.c)
  *	mapping->invalidate_lock
  *	folio locks, then writeback
@@ -43,6 +44,7 @@
  * of its writeback the VFS inode is ahead (aops.c).
  */
 
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
@@ -93,6 +95,13 @@ struct sfs_sb {
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
+	struct workqueue_struct *sync_wq; /* I: sfs_write_and_wait() */
+	/* umount -f, super.c */
+	struct work_struct force_work;
+	struct completion force_done;
+	spinlock_t force_lock;
+	bool forcing;			/* L(force_lock): the work has a reference */
+	bool given_up;			/* L(force_lock): and keeps it */
 	bool failed;			/* O(unmount): the last publish failed */
 
 	/* revoke.c */
@@ -113,6 +122,7 @@ enum sfs_ki_flags {
 	SFS_KI_STALE_STAT,	/* the same, but mode and owner are as they were */
 	SFS_KI_KEPT,		/* sfs_inode_keep() succeeded for it */
 	SFS_KI_GONE,		/* another mount has deleted it */
+	SFS_KI_LEAVING,		/* i_lock, to set: its last name goes, nobody else has it */
 };
 
 /* One VFS inode per inode number of a mount; allocated with 0s and a lock. */
@@ -312,6 +322,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync);
 
 /* ---- aops.c ----------------------------------------------------------------- */
 
+int sfs_write_and_wait(struct file *file, loff_t start, loff_t end);
 void sfs_aops_init_inode(struct sfs_ki *ki);	/* of each new one */
 /*
  * ATTR_SIZE of a regular file: page cache, writeback and the core in the right

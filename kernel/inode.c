@@ -4,9 +4,11 @@
  *
  * The core keeps an inode for as long as the VFS has it cached, so one whose
  * last name goes in this mount is deleted when the VFS has evicted it, and never
- * under it.  Another mount may delete it meanwhile, unless files are open.  An
- * operation that finds that out says ESTALE: whoever came by a path looks the
- * names up again, and sees what a local filesystem would show him.
+ * under it.  Only an unlink that is alone with an inode gives it up before
+ * (dir.c), and from then to the eviction nobody gets it.  Another mount may
+ * delete it meanwhile, unless files are open.  An operation that finds that out
+ * says ESTALE: whoever came by a path looks the names up again, and sees what a
+ * local filesystem would show him.
  *
  * Attributes are taken over when the inode comes into the cache and with the
  * answers of operations that return them.  Otherwise the copy is stale: the
@@ -395,6 +397,21 @@ static int fill_new(struct inode *inode)
 	return 0;
 }
 
+/*
+ * An unlink found itself alone with the inode, and the caller has come after
+ * that (both look under i_lock): whether the inode stays is known when the
+ * unlink has let go of i_rwsem.
+ */
+static struct inode *wait_leaving(struct inode *inode)
+{
+	inode_lock_shared(inode);
+	inode_unlock_shared(inode);
+	if (!test_bit(SFS_KI_LEAVING, &SFS_KI(inode)->flags))
+		return inode;
+	iput(inode);
+	return ERR_PTR(-ENOENT);
+}
+
 struct inode *sfs_iget(struct super_block *sb, u64 ino)
 {
 	struct inode *inode;
@@ -403,8 +420,11 @@ struct inode *sfs_iget(struct super_block *sb, u64 ino)
 	inode = iget_locked(sb, ino);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	if (!(inode->i_state & I_NEW))
+	if (!(inode->i_state & I_NEW)) {
+		if (unlikely(test_bit(SFS_KI_LEAVING, &SFS_KI(inode)->flags)))
+			return wait_leaving(inode);
 		return inode;
+	}
 	ret = fill_new(inode);
 	sfs_vfs_count(sb, iget);
 	trace_sfs_iget(inode, ret);
@@ -480,7 +500,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync)
 	int ret;
 
 	sfs_vfs_count(inode->i_sb, fsync);
-	ret = file_write_and_wait_range(file, start, end);
+	ret = sfs_write_and_wait(file, start, end);
 	if (ret == 0)
 		ret = sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
 	trace_sfs_fsync(inode, ret);

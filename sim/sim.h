@@ -48,6 +48,7 @@ struct sim_world {
 
 	struct sim_disk *disk[SFS_NR_DEVS];
 	struct sfs_host *host;
+	struct sfs_hub *hub;
 	struct sfs_server *srv;
 	struct sfs_fs *fs;
 

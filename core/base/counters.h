@@ -76,8 +76,10 @@
 	X(msg_leave, "request to leave")                                       \
 	X(msg_ack, "version acknowledged, message without a reply")            \
 	X(msg_edit, "new version received")                                    \
+	X(manifest_reloads, "manifest loaded as a whole because edits were missing") \
 	X(server_edits, "new version of the manifest made")                    \
 	X(server_edits_sent, "new version sent to a mount")                    \
+	X(server_msgs_dropped, "message of another term or of nobody dropped")     \
 	X(server_grants, "cluster lock granted to a mount")                    \
 	X(server_revokes, "cluster lock asked back from a mount")              \
 	X(log_batches, "group of the server's transactions made durable")      \

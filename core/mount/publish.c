@@ -34,7 +34,7 @@
 #define L0_SOFT_LIMIT 16
 #define MAX_SKIPPED_TICKS 4
 #define MAX_CLOSED 1024
-#define MAX_RELEASED 4096
+#define MAX_RELEASED 512
 
 struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq)
 {
@@ -198,7 +198,9 @@ static int send_publish(struct sfs_fs *fs, struct sfs_txn *txn,
 	body = (const struct sfs_msg_publish_reply *)reply->payload;
 	version = le64_to_cpu(body->version);
 	fs->run_id = le64_to_cpu(body->run_id);
+	/* both at once: a greeting says either that it waits for the reply or not */
 	spin_lock(&fs->txn_lock);
+	fs->taken_nr = txn->nr;
 	fs->spare_seq = le64_to_cpu(body->spare_seq);
 	spin_unlock(&fs->txn_lock);
 	sfs_msg_free(reply);
