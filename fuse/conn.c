@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The classic transport: one mount is one connection to the kernel, served by
- * several queues, each a clone of the /dev/fuse descriptor with a thread that
+ * One mount: a mount of the core, the files that show it, and the classic
+ * transport: one connection to the kernel, served by several queues, each a clone of the /dev/fuse descriptor with a thread that
  * reads a request, works on it and replies.  A reply goes to the descriptor
  * its request came by.
  *
@@ -32,6 +32,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -250,7 +251,6 @@ static void *queue_main(void *arg)
 {
 	struct sfs_queue *q = arg;
 	struct sfs_conn *conn = q->conn;
-	uint64_t one = 1;
 	char *buf, *reply;
 	size_t len;
 	int ret;
@@ -271,9 +271,8 @@ static void *queue_main(void *arg)
 	munmap(buf, 2 * MSG_BYTES + 2 * PAGE);
 out:
 	atomic_store(&q->ended, true);
-	if (atomic_fetch_sub(&conn->nr_running, 1) == 1 &&
-	    write(conn->vol->event_fd, &one, sizeof(one)) < 0)
-		sfs_log(SFS_LOG_ERR, "eventfd: %s", strerror(errno));
+	if (atomic_fetch_sub(&conn->nr_running, 1) == 1)
+		sfs_volume_wake(conn->vol);
 	return NULL;
 }
 
@@ -413,7 +412,7 @@ static int start_queues(struct sfs_conn *conn, int fd)
 }
 
 static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
-				 unsigned int dev_minor, bool noatime)
+				 const struct sfs_options *opts)
 {
 	struct sfs_conn *conn = calloc(1, sizeof(*conn));
 
@@ -426,9 +425,8 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 		return NULL;
 	}
 	conn->vol = vol;
-	conn->fs = vol->fs;
-	conn->dev_minor = dev_minor;
-	conn->noatime = noatime;
+	conn->opts = *opts;
+	conn->noatime = opts->mount_flags & MS_NOATIME;
 	pthread_mutex_init(&conn->active_lock, NULL);
 	sfs_workpool_init(&conn->slow, 16);
 	sfs_workpool_init(&conn->user, 16);
@@ -436,21 +434,66 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 	return conn;
 }
 
-int sfs_conn_start(struct sfs_volume *vol, int fd, const char *dir,
-		   unsigned int dev_minor, bool noatime,
-		   struct sfs_conn **ret_conn)
+static void add_conn(struct sfs_conn *conn)
 {
-	struct sfs_conn *conn = new_conn(vol, dir, dev_minor, noatime);
+	struct sfs_volume *vol = conn->vol;
+
+	pthread_mutex_lock(&vol->lock);
+	conn->next = vol->conns;
+	vol->conns = conn;
+	pthread_mutex_unlock(&vol->lock);
+}
+
+static void remove_conn(struct sfs_conn *conn)
+{
+	struct sfs_conn **p = &conn->vol->conns;
+
+	pthread_mutex_lock(&conn->vol->lock);
+	while (*p && *p != conn)
+		p = &(*p)->next;
+	if (*p)
+		*p = conn->next;
+	pthread_mutex_unlock(&conn->vol->lock);
+}
+
+int sfs_conn_create(struct sfs_volume *vol, const struct sfs_options *opts,
+		    const char *dir, struct sfs_conn **ret_conn)
+{
+	struct sfs_conn *conn = new_conn(vol, dir, opts);
+	struct sfs_mount_opts mount_opts;
 	int ret;
 
-	if (!conn) {
-		close(fd);
+	if (!conn)
 		return -ENOMEM;
+	sfs_options_mount(opts, &mount_opts);
+	ret = sfs_mount(vol->host, vol->srv, &mount_opts, &conn->fs);
+	if (ret < 0) {
+		conn->fs = NULL;
+		sfs_log(SFS_LOG_ERR, "%s: cannot be mounted: %s",
+			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
+		goto err;
 	}
+	add_conn(conn);
+	sfs_owner_set_rid(vol->host, sfs_rid(conn->fs));
+	ret = sfs_status_create(vol->host, sfs_fsid(conn->fs),
+				sfs_rid(conn->fs), opts, &conn->status);
+	if (ret < 0)
+		goto err;
+	*ret_conn = conn;
+	return 0;
+err:
+	sfs_conn_destroy(conn);
+	return ret;
+}
+
+int sfs_conn_serve(struct sfs_conn *conn, int fd, unsigned int dev_minor)
+{
+	int ret;
+
+	conn->dev_minor = dev_minor;
 	ret = init_session(conn, fd);
 	if (ret < 0) {
 		close(fd);
-		sfs_conn_stop(conn);
 		return ret;
 	}
 	conn->drop_pages = conn->session.minor < FW_MINOR_DROPS_PAGES;
@@ -458,10 +501,13 @@ int sfs_conn_start(struct sfs_volume *vol, int fd, const char *dir,
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "cannot start threads: %s",
 			strerror(-ret));
-		sfs_conn_stop(conn);
 		return ret;
 	}
-	*ret_conn = conn;
+	sfs_log(SFS_LOG_INFO, "%s: mounted on %s, FUSE 7.%u",
+		conn->vol->host->name, conn->dir, conn->session.minor);
+	atomic_store(&conn->serving, true);
+	/* it may have ended before that, which nobody has noticed */
+	sfs_volume_wake(conn->vol);
 	return 0;
 }
 
@@ -502,7 +548,8 @@ static void join_queue(struct sfs_queue *q)
 	pthread_join(q->thread, NULL);
 }
 
-void sfs_conn_stop(struct sfs_conn *conn)
+/* Nobody asks anything any more; what still waits gets ENOTCONN. */
+static void stop_serving(struct sfs_conn *conn)
 {
 	unsigned int i;
 
@@ -512,11 +559,27 @@ void sfs_conn_stop(struct sfs_conn *conn)
 	sfs_workpool_stop(&conn->slow);
 	sfs_workpool_stop(&conn->user);
 	sfs_workpool_stop(&conn->notify);
-	/* what still waits gets ENOTCONN from here on */
 	for (i = 0; i < conn->nr_queues; i++)
 		close(conn->queue[i].fd);
+}
+
+int sfs_conn_destroy(struct sfs_conn *conn)
+{
+	int ret = 0;
+
+	stop_serving(conn);
+	sfs_status_remove(conn->status);
 	sfs_handles_exit(&conn->handles, conn->fs);
+	if (conn->fs)
+		ret = sfs_unmount(conn->fs);
+	if (ret < 0)
+		sfs_log(SFS_LOG_ERR,
+			"%s: the last changes made on %s could not be published: %s",
+			conn->vol->host->name, conn->dir, strerror(-ret));
+	/* until here the core may have had something to tell it */
+	remove_conn(conn);
 	pthread_mutex_destroy(&conn->active_lock);
 	free(conn->dir);
 	free(conn);
+	return ret;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The daemon's own structures: a volume, its mounts (connections to the
- * kernel), requests, and the pools that work on those which may take long.
+ * The daemon's own structures: a volume, its mounts (each a mount of the core
+ * and a connection to the kernel), requests, and the pools that work on those
+ * which may take long.
  *
  * Lock order, outermost first: locks of the core's inodes (sfs_ilock_*), then
  * any one lock of the daemon.  The daemon's own locks are leaves: nothing is
@@ -147,19 +148,22 @@ struct sfs_queue {
 	atomic_bool ended;
 };
 
-/* One mount.  I set at start only, A atomic, L(lock named) */
+/* One mount.  I set before it serves, A atomic, L(lock named) */
 struct sfs_conn {
-	struct sfs_conn *next;		/* O main thread */
+	struct sfs_conn *next;		/* L(vol->lock) */
 	struct sfs_volume *vol;		/* I */
 	struct sfs_fs *fs;		/* I */
+	struct sfs_options opts;	/* I */
+	struct sfs_status *status;	/* I */
 	char *dir;			/* I where it is mounted, for messages */
-	unsigned int dev_minor;		/* I its number in fusectl */
+	unsigned int dev_minor;		/* I its number in fusectl; 0: unknown */
 	struct fw_session session;	/* I */
 	bool drop_pages;		/* I after direct writes, ourselves */
 	bool noatime;			/* I */
 	struct sfs_queue queue[MAX_QUEUES]; /* I */
 	unsigned int nr_queues;		/* I */
 	atomic_uint nr_running;		/* A queues that have not ended */
+	atomic_bool serving;		/* A the main thread takes it down */
 	atomic_bool stop;		/* A */
 	pthread_mutex_t active_lock;
 	struct sfs_req *active[NR_ACTIVE]; /* L(active_lock) */
@@ -170,29 +174,36 @@ struct sfs_conn {
 };
 
 /*
- * Starts serving @fd, which it takes over in any case.  Answers INIT first.
+ * Mounts the volume once more in the core, with files that show it, and adds
+ * that to the volume's list.  Nothing is connected yet.
  */
-int sfs_conn_start(struct sfs_volume *vol, int fd, const char *dir,
-		   unsigned int dev_minor, bool noatime,
-		   struct sfs_conn **ret_conn);
+int sfs_conn_create(struct sfs_volume *vol, const struct sfs_options *opts,
+		    const char *dir, struct sfs_conn **ret_conn);
+/* Serves @fd, which it takes over in any case.  Answers INIT first. */
+int sfs_conn_serve(struct sfs_conn *conn, int fd, unsigned int dev_minor);
 /* Has the kernel let go of it? */
 bool sfs_conn_ended(struct sfs_conn *conn);
-/* Ends it whatever the kernel does, after requests under way. */
-void sfs_conn_stop(struct sfs_conn *conn);
+/*
+ * Ends it whatever the kernel does, after requests under way, and unmounts in
+ * the core.  Returns the error of the last publish.
+ */
+int sfs_conn_destroy(struct sfs_conn *conn);
 /* Makes the kernel fail everything that waits for this mount. */
 void sfs_conn_abort(struct sfs_conn *conn);
 /* Tells the kernel to drop pages of a file. */
 void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 		      int64_t len);
 
+/* I set at start only, L(lock), A atomic */
 struct sfs_volume {
 	struct sfs_host *host;		/* I */
 	struct sfs_server *srv;		/* I */
-	struct sfs_fs *fs;		/* I */
-	struct sfs_options opts;	/* I */
-	struct sfs_status *status;	/* I */
-	struct sfs_conn *conns;		/* O main thread */
 	int event_fd;			/* I wakes the main thread */
+	pthread_mutex_t lock;
+	struct sfs_conn *conns;		/* L */
+	unsigned int nr_clients;	/* L who may still mount */
+	bool ended;			/* L there will be no more */
+	bool dirty;			/* O main: a last publish has failed */
 	/* A inodes known to have nothing that a write must take away */
 	_Atomic uint64_t clean[NR_CLEAN];
 };
@@ -200,7 +211,22 @@ struct sfs_volume {
 int sfs_volume_start(const char *meta, const char *data,
 		     const struct sfs_options *opts, int event_fd,
 		     struct sfs_volume **ret_vol);
-int sfs_volume_stop(struct sfs_volume *vol);
+/* Without a mount. */
+void sfs_volume_stop(struct sfs_volume *vol);
+/* Has the main thread look what there is to do. */
+void sfs_volume_wake(struct sfs_volume *vol);
+
+/* ---- who wants to mount (client.c) --------------------------------------- */
+
+/* What @sock asks, as a thread of its own if it can be. */
+void sfs_client_start(struct sfs_volume *vol, int sock);
+/*
+ * The "mount" of who has started this daemon, in @words; the volume is up.
+ * Returns when it is served, or the error that it has been told.
+ */
+int sfs_client_mount(struct sfs_volume *vol, int sock,
+		     const char *const *words, unsigned int nr);
+void sfs_client_error(int sock, int err, const char *text);
 
 /* ---- operations (op_*.c) ------------------------------------------------ */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A volume in this process: its devices, the ownership of them, the server,
- * one mount of the core, and the files that show it; brought up in that order
- * and taken down in the reverse one.
+ * A volume in this process: its devices, the ownership of them and the server,
+ * brought up in that order and taken down in the reverse one.  Mounts come and
+ * go in between (conn.c).
  *
  * A crash at any point leaves the owner block as "active", which the next
  * owner on this machine recognises as dead; the core recovers by itself.
@@ -15,36 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static void on_down(void *arg, const char *why)
+void sfs_volume_wake(struct sfs_volume *vol)
 {
-	struct sfs_volume *vol = arg;
 	uint64_t one = 1;
 
-	/* the main thread tells whoever started us, if it is early enough */
 	if (write(vol->event_fd, &one, sizeof(one)) < 0)
-		sfs_log(SFS_LOG_DEBUG, "eventfd: %s", strerror(errno));
-}
-
-static int start_core(struct sfs_volume *vol)
-{
-	struct sfs_mount_opts opts;
-	int ret;
-
-	ret = sfs_server_start(vol->host, &vol->srv);
-	if (ret < 0) {
-		sfs_log(SFS_LOG_ERR, "%s: the server does not start: %s",
-			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		return ret;
-	}
-	sfs_options_mount(&vol->opts, &opts);
-	ret = sfs_mount(vol->host, vol->srv, &opts, &vol->fs);
-	if (ret < 0) {
-		sfs_log(SFS_LOG_ERR, "%s: cannot be mounted: %s",
-			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		sfs_server_stop(vol->srv);
-		vol->srv = NULL;
-	}
-	return ret;
+		sfs_log(SFS_LOG_ERR, "eventfd: %s", strerror(errno));
 }
 
 int sfs_volume_start(const char *meta, const char *data,
@@ -56,12 +32,8 @@ int sfs_volume_start(const char *meta, const char *data,
 
 	if (!vol)
 		return -ENOMEM;
-	vol->opts = *opts;
-	/* on the daemon's own command line it is an argument */
-	if (!opts->metadev_path[0])
-		snprintf(vol->opts.metadev_path,
-			 sizeof(vol->opts.metadev_path), "%s", meta);
 	vol->event_fd = event_fd;
+	pthread_mutex_init(&vol->lock, NULL);
 	ret = sfs_run_dir_make();
 	if (ret == 0)
 		ret = sfs_host_open(meta, data,
@@ -69,25 +41,19 @@ int sfs_volume_start(const char *meta, const char *data,
 				    &vol->host);
 	if (ret < 0)
 		goto err_free;
-	vol->host->on_down = on_down;
-	vol->host->on_down_arg = vol;
 	ret = sfs_owner_claim(vol->host);
 	if (ret < 0)
 		goto err_close;
-	ret = start_core(vol);
-	if (ret < 0)
+	ret = sfs_server_start(vol->host, &vol->srv);
+	if (ret < 0) {
+		sfs_log(SFS_LOG_ERR, "%s: the server does not start: %s",
+			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
 		goto err_close;
-	sfs_owner_set_rid(vol->host, sfs_rid(vol->fs));
-	ret = sfs_status_create(vol->host, sfs_fsid(vol->fs), sfs_rid(vol->fs),
-				&vol->opts, &vol->status);
-	if (ret < 0)
-		goto err_stop;
+	}
+	sfs_status_clear(vol->host->id[SFS_DEV_META].fsid);
 	*ret_vol = vol;
 	return 0;
 
-err_stop:
-	sfs_volume_stop(vol);
-	return ret;
 err_close:
 	sfs_host_close(vol->host);
 err_free:
@@ -95,21 +61,12 @@ err_free:
 	return ret;
 }
 
-/* Returns the error of the last publish. */
-int sfs_volume_stop(struct sfs_volume *vol)
+void sfs_volume_stop(struct sfs_volume *vol)
 {
-	int ret;
-
 	sfs_owner_stopping(vol->host);
-	sfs_status_remove(vol->status);
-	ret = sfs_unmount(vol->fs);
-	if (ret < 0)
-		sfs_log(SFS_LOG_ERR,
-			"%s: the last changes could not be published: %s",
-			vol->host->name, strerror(-ret));
 	sfs_server_stop(vol->srv);
-	sfs_owner_release(vol->host, ret == 0);
+	sfs_owner_release(vol->host, !vol->dirty);
 	sfs_host_close(vol->host);
+	pthread_mutex_destroy(&vol->lock);
 	free(vol);
-	return ret;
 }

@@ -6,12 +6,15 @@
  * and talks to it, or starts it and talks to it over a pair of sockets that it
  * inherits.  What they say is the same:
  *
- *	"mount" META DATA DIR OPTIONS	->
+ *	"mount" VERSION META DATA DIR OPTIONS NOATIME THERE ->
  *					<- "go"		the volume is up
  *	"fd" MINOR, with the descriptor	->
  *					<- "serving"
  *
- * Others ask "counters" and get "counters" and then NAME VALUE for each.
+ * NOATIME is empty or not, THERE the number in fusectl of what is mounted on
+ * DIR already, or 0.  The devices are paths without links; the daemon compares
+ * what they are.  Others ask "counters" RID and get "counters" and then NAME
+ * VALUE for each.
  *
  * The daemon may answer "error" ERRNO TEXT instead (TEXT empty when it has
  * told stderr), or "wait" when it is about to end: then the devices will be
@@ -158,17 +161,21 @@ static int connect_daemon(__u64 fsid)
 	return sock;
 }
 
-int sfs_control_ask(__u64 fsid, const char *question, char *buf, size_t size,
-		    const char **ret_words, unsigned int max)
+int sfs_control_ask(__u64 fsid, __u64 rid, const char *question, char *buf,
+		    size_t size, const char **ret_words, unsigned int max)
 {
 	struct timeval tv = { .tv_sec = 10 };
+	const char *word[] = { question, NULL };
+	char digits[24];
 	int sock, ret;
 
+	snprintf(digits, sizeof(digits), "%016llx", rid);
+	word[1] = digits;
 	sock = connect_daemon(fsid);
 	if (sock < 0)
 		return sock;
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	ret = sfs_control_send(sock, -1, &question, 1);
+	ret = sfs_control_send(sock, -1, word, 2);
 	if (ret == 0)
 		ret = sfs_control_recv(sock, buf, size, ret_words, max, NULL);
 	close(sock);
@@ -278,14 +285,19 @@ static int expect(int sock, const char *want)
 			sfs_log(SFS_LOG_ERR, "%s", word[2]);
 		return err > 0 ? -err : -EIO;
 	}
-	sfs_log(SFS_LOG_ERR, "the daemon's answer makes no sense");
+	sfs_log(SFS_LOG_ERR,
+		"the daemon's answer makes no sense; is it of another version of scoutfs?");
 	return -EPROTO;
 }
 
 static int send_request(int sock, const struct sfs_mount_request *mr)
 {
 	char *opts = malloc(SFS_CONTROL_MAX), *meta, *data;
+	char there[16];
 	int ret;
+
+	snprintf(there, sizeof(there), "%u", mr->mount_ns ? 0 :
+		 sfs_fuse_minor_at(mr->dir));
 
 	/* a daemon that was started elsewhere has another directory */
 	meta = realpath(mr->opts->metadev_path, NULL);
@@ -295,14 +307,16 @@ static int send_request(int sock, const struct sfs_mount_request *mr)
 	if (ret == 0) {
 		const char *word[] = {
 			"mount",
+			SFS_CONTROL_VERSION,
 			meta ? meta : mr->opts->metadev_path,
 			data ? data : mr->spec,
 			mr->dir,
 			opts,
 			mr->opts->mount_flags & MS_NOATIME ? "noatime" : "",
+			there,
 		};
 
-		ret = sfs_control_send(sock, -1, word, 6);
+		ret = sfs_control_send(sock, -1, word, 8);
 	}
 	free(opts);
 	free(meta);
