@@ -101,6 +101,21 @@ void sfs_reply_buf(struct sfs_req *req, const void *data, size_t len)
 	sfs_reply_two(req, data, len, NULL, 0);
 }
 
+/* Counted, so that the descriptor is not closed meanwhile. */
+static void notify(struct sfs_conn *conn, struct iovec *iov, int nr_iov)
+{
+	int fd;
+
+	atomic_fetch_add(&conn->nr_notifying, 1);
+	fd = atomic_load(&conn->notify_fd);
+	/* ENOENT: the kernel has no such inode, so nothing of it */
+	if (fd >= 0 && writev(fd, iov, nr_iov) < 0 && errno != ENOENT &&
+	    errno != ENODEV && errno != ENOTCONN)
+		sfs_log(SFS_LOG_WARN, "cannot have the kernel drop what it knows: %s",
+			strerror(errno));
+	atomic_fetch_sub(&conn->nr_notifying, 1);
+}
+
 void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 		      int64_t len)
 {
@@ -111,11 +126,18 @@ void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 	};
 	struct iovec iov[2] = { { &h, sizeof(h) }, { &out, sizeof(out) } };
 
-	/* ENOENT: the kernel has no such inode, so nothing of it */
-	if (writev(conn->queue[0].fd, iov, 2) < 0 && errno != ENOENT &&
-	    errno != ENODEV && errno != EBADF)
-		sfs_log(SFS_LOG_WARN, "cannot drop cached pages: %s",
-			strerror(errno));
+	notify(conn, iov, 2);
+}
+
+void sfs_notify_epoch(struct sfs_conn *conn)
+{
+	struct fw_out_header h = {
+		.len = sizeof(h),
+		.error = FW_NOTIFY_INC_EPOCH,
+	};
+	struct iovec iov[1] = { { &h, sizeof(h) } };
+
+	notify(conn, iov, 1);
 }
 
 /* ---- requests under way ------------------------------------------------- */
@@ -148,6 +170,19 @@ void sfs_req_deactivate(struct sfs_req *req)
 	pthread_mutex_unlock(&conn->active_lock);
 }
 
+/*
+ * fsync(2) and ioctl(2) may end with EINTR whatever the signal is.  Others do
+ * not on a local filesystem, and a page that could not be read because of one
+ * is a SIGBUS; they are given up for a process that ends.
+ */
+static bool may_cancel(const struct sfs_req *req)
+{
+	uint32_t op = req->d.h->opcode;
+
+	return op == FW_FSYNC || op == FW_FSYNCDIR || op == FW_IOCTL ||
+	       sfs_thread_dying(req->d.h->pid);
+}
+
 static void interrupt(struct sfs_req *irq)
 {
 	const struct fw_interrupt_in *in = irq->d.arg;
@@ -162,7 +197,7 @@ static void interrupt(struct sfs_req *irq)
 	if (req) {
 		atomic_store(&req->interrupted, 1);
 		/* being active keeps it from being freed meanwhile */
-		if (req->queued_in)
+		if (req->queued_in && may_cancel(req))
 			cancelled = sfs_workpool_cancel(req->queued_in, req);
 	}
 	pthread_mutex_unlock(&conn->active_lock);
@@ -173,17 +208,39 @@ static void interrupt(struct sfs_req *irq)
 		irq->replied = true;
 	if (cancelled) {
 		sfs_reply_err(req, -EINTR);
-		sfs_req_deactivate(req);
-		free(req);
+		sfs_req_free(req);
 	}
 }
 
-static int req_killed(void *arg)
+int sfs_req_killed(void *arg)
 {
 	struct sfs_req *req = arg;
 
-	return atomic_load(&req->interrupted) &&
-	       sfs_thread_dying(req->d.h->pid);
+	return atomic_load(&req->conn->stop) ||
+	       (atomic_load(&req->interrupted) &&
+		sfs_thread_dying(req->d.h->pid));
+}
+
+void sfs_req_free(struct sfs_req *req)
+{
+	assert(req->replied && req->on_heap);
+	sfs_req_deactivate(req);
+	free(req->own_buf);
+	free(req);
+}
+
+bool sfs_req_room(struct sfs_req *req, size_t len)
+{
+	if (req->buf)
+		return true;
+	len = (len + PAGE - 1) / PAGE * PAGE;
+	if (posix_memalign(&req->own_buf, PAGE, len ? len : PAGE)) {
+		req->own_buf = NULL;
+		sfs_reply_err(req, -ENOMEM);
+		return false;
+	}
+	req->buf = req->own_buf;
+	return true;
 }
 
 /* ---- a queue ------------------------------------------------------------ */
@@ -215,6 +272,54 @@ static int read_msg(struct sfs_queue *q, void *buf, size_t *ret_len)
 	}
 }
 
+/*
+ * Pages, which somebody may have locked who is in our way, are never waited
+ * for by a thread of a queue; nor by what only hands something on.
+ */
+static bool may_wait(const struct sfs_req *req)
+{
+	const struct fw_read_in *rd = req->d.arg;
+	const struct fw_write_in *wr = req->d.arg;
+
+	switch (req->d.h->opcode) {
+	case FW_READ:
+		return rd->read_flags & FW_READ_LOCKOWNER;
+	case FW_WRITE:
+		return !(wr->write_flags & FW_WRITE_CACHE);
+	case FW_FORGET:
+	case FW_BATCH_FORGET:
+	case FW_FSYNC:
+	case FW_FSYNCDIR:
+	case FW_IOCTL:
+	case FW_DESTROY:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
+ * With several mounts most requests may wait for a cluster lock.  One queue's
+ * thread is kept from that, so that somebody reads what comes next.
+ */
+static bool enter_inline(struct sfs_conn *conn)
+{
+	unsigned int nr = atomic_fetch_add(&conn->nr_inline, 1);
+
+	if (!atomic_load(&conn->vol->several) ||
+	    nr < atomic_load(&conn->max_inline))
+		return true;
+	atomic_fetch_sub(&conn->nr_inline, 1);
+	return false;
+}
+
+static void run_here(struct sfs_req *req)
+{
+	sfs_host_set_killed(sfs_req_killed, req);
+	sfs_dispatch(req);
+	sfs_host_set_killed(NULL, NULL);
+}
+
 static void handle_msg(struct sfs_queue *q, const void *msg, size_t len,
 		       void *reply_buf)
 {
@@ -239,9 +344,14 @@ static void handle_msg(struct sfs_queue *q, const void *msg, size_t len,
 		return;
 	}
 	sfs_req_activate(&req);
-	sfs_host_set_killed(req_killed, &req);
-	sfs_dispatch(&req);
-	sfs_host_set_killed(NULL, NULL);
+	if (!may_wait(&req)) {
+		run_here(&req);
+	} else if (!enter_inline(q->conn)) {
+		sfs_defer_all(&req, &q->conn->ops);
+	} else {
+		run_here(&req);
+		atomic_fetch_sub(&q->conn->nr_inline, 1);
+	}
 	assert(req.replied || req.deferred);
 	if (!req.deferred)
 		sfs_req_deactivate(&req);
@@ -404,10 +514,12 @@ static int start_queues(struct sfs_conn *conn, int fd)
 			/* one queue does everything, only slower */
 			sfs_log(SFS_LOG_WARN, "cannot clone /dev/fuse: %s",
 				strerror(-fd));
-			return 0;
+			break;
 		}
 		ret = start_queue(conn, fd);
 	}
+	/* none until it is known how many there are */
+	atomic_store(&conn->max_inline, conn->nr_queues - 1);
 	return ret;
 }
 
@@ -415,6 +527,7 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 				 const struct sfs_options *opts)
 {
 	struct sfs_conn *conn = calloc(1, sizeof(*conn));
+	unsigned int i;
 
 	if (!conn)
 		return NULL;
@@ -431,6 +544,13 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 	sfs_workpool_init(&conn->slow, 16);
 	sfs_workpool_init(&conn->user, 16);
 	sfs_workpool_init(&conn->notify, 16);
+	sfs_workpool_init(&conn->ops, 64);
+	sfs_workpool_init(&conn->pages, 64);
+	atomic_init(&conn->notify_fd, -1);
+	sfs_known_init(&conn->known);
+	sfs_stores_init(&conn->stores);
+	for (i = 0; i < NR_CONTENTS; i++)
+		pthread_rwlock_init(&conn->contents[i], NULL);
 	return conn;
 }
 
@@ -456,6 +576,44 @@ static void remove_conn(struct sfs_conn *conn)
 	pthread_mutex_unlock(&conn->vol->lock);
 }
 
+static bool needs_names_expired(struct sfs_volume *vol)
+{
+	struct sfs_conn *conn = vol->conns;
+
+	while (conn && conn->session.minor >= FW_MINOR_EPOCH)
+		conn = conn->next;
+	return conn;
+}
+
+/* Before the core is mounted again: from here on nothing is cached as alone. */
+static void count_mount(struct sfs_volume *vol)
+{
+	struct timespec ts = { 0 };
+	bool wait = false;
+	unsigned int ms;
+
+	sfs_known_names_expire(&ms);
+	pthread_mutex_lock(&vol->lock);
+	if (++vol->nr_mounts > 1 || vol->host->revoke_one_in) {
+		wait = !atomic_exchange(&vol->several, true) &&
+		       needs_names_expired(vol);
+	}
+	pthread_mutex_unlock(&vol->lock);
+	if (!wait)
+		return;
+	ts.tv_sec = ms / 1000;
+	ts.tv_nsec = ms % 1000 * 1000000L;
+	nanosleep(&ts, NULL);
+}
+
+static void uncount_mount(struct sfs_volume *vol)
+{
+	pthread_mutex_lock(&vol->lock);
+	if (--vol->nr_mounts <= 1 && !vol->host->revoke_one_in)
+		atomic_store(&vol->several, false);
+	pthread_mutex_unlock(&vol->lock);
+}
+
 int sfs_conn_create(struct sfs_volume *vol, const struct sfs_options *opts,
 		    const char *dir, struct sfs_conn **ret_conn)
 {
@@ -465,6 +623,7 @@ int sfs_conn_create(struct sfs_volume *vol, const struct sfs_options *opts,
 
 	if (!conn)
 		return -ENOMEM;
+	count_mount(vol);
 	sfs_options_mount(opts, &mount_opts);
 	ret = sfs_mount(vol->host, vol->srv, &mount_opts, &conn->fs);
 	if (ret < 0) {
@@ -497,7 +656,10 @@ int sfs_conn_serve(struct sfs_conn *conn, int fd, unsigned int dev_minor)
 		return ret;
 	}
 	conn->drop_pages = conn->session.minor < FW_MINOR_DROPS_PAGES;
-	ret = start_queues(conn, fd);
+	atomic_store(&conn->notify_fd, fd);
+	ret = sfs_known_watch(conn);
+	if (ret == 0)
+		ret = start_queues(conn, fd);
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "cannot start threads: %s",
 			strerror(-ret));
@@ -548,6 +710,24 @@ static void join_queue(struct sfs_queue *q)
 	pthread_join(q->thread, NULL);
 }
 
+/*
+ * Of a connection that is gone no notification waits for long; one that does
+ * all the same keeps its descriptors.
+ */
+static void close_queues(struct sfs_conn *conn)
+{
+	struct timespec step = { .tv_nsec = 5000000 };
+	unsigned int i;
+
+	atomic_store(&conn->notify_fd, -1);
+	for (i = 0; i < 1000 && atomic_load(&conn->nr_notifying); i++)
+		nanosleep(&step, NULL);
+	if (atomic_load(&conn->nr_notifying))
+		return;
+	for (i = 0; i < conn->nr_queues; i++)
+		close(conn->queue[i].fd);
+}
+
 /* Nobody asks anything any more; what still waits gets ENOTCONN. */
 static void stop_serving(struct sfs_conn *conn)
 {
@@ -556,15 +736,19 @@ static void stop_serving(struct sfs_conn *conn)
 	atomic_store(&conn->stop, true);
 	for (i = 0; i < conn->nr_queues; i++)
 		join_queue(&conn->queue[i]);
+	sfs_known_unwatch(conn);
+	sfs_workpool_stop(&conn->ops);
+	sfs_workpool_stop(&conn->pages);
 	sfs_workpool_stop(&conn->slow);
 	sfs_workpool_stop(&conn->user);
 	sfs_workpool_stop(&conn->notify);
-	for (i = 0; i < conn->nr_queues; i++)
-		close(conn->queue[i].fd);
+	close_queues(conn);
+	sfs_stores_exit(conn);
 }
 
 int sfs_conn_destroy(struct sfs_conn *conn)
 {
+	unsigned int i;
 	int ret = 0;
 
 	stop_serving(conn);
@@ -578,6 +762,10 @@ int sfs_conn_destroy(struct sfs_conn *conn)
 			conn->vol->host->name, conn->dir, strerror(-ret));
 	/* until here the core may have had something to tell it */
 	remove_conn(conn);
+	uncount_mount(conn->vol);
+	sfs_known_exit(&conn->known);
+	for (i = 0; i < NR_CONTENTS; i++)
+		pthread_rwlock_destroy(&conn->contents[i]);
 	pthread_mutex_destroy(&conn->active_lock);
 	free(conn->dir);
 	free(conn);

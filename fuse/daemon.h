@@ -54,8 +54,15 @@ void sfs_workpool_stop(struct sfs_workpool *wp);
  */
 void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
 	       void (*fn)(struct sfs_req *req));
+/* All of @req is done by a thread of @wp, from the start. */
+void sfs_defer_all(struct sfs_req *req, struct sfs_workpool *wp);
 /* True when @req was taken out of its queue: the caller replies and frees. */
 bool sfs_workpool_cancel(struct sfs_workpool *wp, struct sfs_req *req);
+/* Takes out one that has not begun and is about inodes [first, last]; or NULL. */
+struct sfs_req *sfs_workpool_take(struct sfs_workpool *wp, uint64_t first,
+				  uint64_t last);
+/* And back, as the oldest. */
+void sfs_workpool_put(struct sfs_workpool *wp, struct sfs_req *req);
 
 /* ---- requests (conn.c) -------------------------------------------------- */
 
@@ -74,6 +81,8 @@ struct sfs_req {
 	struct sfs_workpool *queued_in;	/* I may be taken out of it; or NULL */
 	void (*fn)(struct sfs_req *req);
 	uint64_t result[2];		/* O for the second half */
+	uint64_t seq;			/* O sweeps before it asked the core */
+	void *own_buf;			/* O to be freed with it */
 	struct scoutfs_ioctl_inline *inl; /* O where an ioctl's answer goes, or NULL */
 	uint64_t msg[];			/* I copy of the message */
 };
@@ -84,6 +93,12 @@ void sfs_reply_two(struct sfs_req *req, const void *a, size_t a_len,
 		   const void *b, size_t b_len);
 void sfs_req_activate(struct sfs_req *req);
 void sfs_req_deactivate(struct sfs_req *req);
+/* Of one on the heap that has been answered. */
+void sfs_req_free(struct sfs_req *req);
+/* For sfs_host_set_killed(): its process is dying, or the mount is. */
+int sfs_req_killed(void *req);
+/* Room for @len bytes of a reply; false: it has been answered with an error. */
+bool sfs_req_room(struct sfs_req *req, size_t len);
 
 /* One operation, see dispatch.c. */
 void sfs_dispatch(struct sfs_req *req);
@@ -135,10 +150,111 @@ void sfs_caller_exit(struct sfs_caller *c);
 /* Is the thread about to die of SIGKILL?  For waits. */
 bool sfs_thread_dying(uint32_t tid);
 
+/* ---- what the kernel may remember (known.c) ------------------------------ */
+
+#define NR_KNOWN 64
+
+struct sfs_known_group;
+struct sfs_sweep;
+
+struct sfs_known_bucket {
+	pthread_mutex_t lock;
+	struct sfs_known_group *groups;	/* L */
+};
+
+/* A atomic, L(lock), O who starts and ends the mount */
+struct sfs_known {
+	atomic_uint_fast64_t seq;	/* A sweeps that have begun */
+	atomic_uint_fast64_t last_ns;	/* A when the last one did; 0: never */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;		/* there are sweeps, or none, or stop */
+	struct sfs_sweep *sweeps;	/* L */
+	bool stop;			/* L */
+	bool watched;			/* O */
+	pthread_t watcher;		/* O */
+	struct sfs_known_bucket bucket[NR_KNOWN];
+};
+
+void sfs_known_init(struct sfs_known *kn);
+void sfs_known_exit(struct sfs_known *kn);
+/* Starts what looks after sweeps; and ends it when there are none. */
+int sfs_known_watch(struct sfs_conn *conn);
+void sfs_known_unwatch(struct sfs_conn *conn);
+/* To be noted in req->seq before the core is asked. */
+uint64_t sfs_known_seq(struct sfs_known *kn);
+/* What is about to be replied; for how many seconds it is valid. */
+uint64_t sfs_known_attr(struct sfs_req *req, uint64_t ino);
+uint64_t sfs_known_names(struct sfs_req *req, uint64_t dir);
+/* The kernel is given pages; within the use in which they were read. */
+int sfs_known_pages(struct sfs_conn *conn, uint64_t ino);
+/* Was there a sweep lately? */
+bool sfs_known_recent(struct sfs_conn *conn);
+/* How long names may live on after there are several mounts. */
+void sfs_known_names_expire(unsigned int *ret_ms);
+/* The mount gives up its lock on these: takes back what the kernel knows. */
+void sfs_known_sweep(struct sfs_conn *conn, uint64_t first, uint64_t last);
+
+/* ---- stores through mappings (stores.c) ---------------------------------- */
+
+struct sfs_store;
+struct sfs_store_err;
+
+/* L(lock), A atomic, O who ends the mount */
+struct sfs_stores {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct sfs_store *head;		/* L oldest first */
+	struct sfs_store **tail;	/* L */
+	uint64_t bytes;			/* L */
+	atomic_uint nr;			/* A with one that is being written */
+	struct sfs_store_err *errs;	/* L */
+	pthread_t thread;		/* L, then O */
+	bool started;			/* L */
+	bool stop;			/* L */
+};
+
+void sfs_stores_init(struct sfs_stores *st);
+/* All are written first. */
+void sfs_stores_exit(struct sfs_conn *conn);
+/*
+ * Takes the contents of a WRITE.  0: to be answered now; 1: it will be; or a
+ * negative errno.
+ */
+int sfs_stores_add(struct sfs_req *req);
+/* Between sfs_change_begin() and sfs_change_end() for this inode. */
+void sfs_stores_write(struct sfs_conn *conn, uint64_t ino);
+/* Without. */
+void sfs_stores_flush(struct sfs_conn *conn, uint64_t ino);
+/* And which error there was. */
+int sfs_stores_sync(struct sfs_conn *conn, uint64_t ino);
+/* Answers all. */
+void sfs_stores_help(struct sfs_conn *conn);
+/* Puts what is not in the file yet over what was read from it. */
+void sfs_stores_read(struct sfs_conn *conn, uint64_t ino, uint64_t off,
+		     char *buf, uint64_t len);
+
+/* ---- contents (op_file.c) ------------------------------------------------ */
+
+/* Changing contents: see the top of op_file.c. */
+struct sfs_change {
+	struct sfs_ilock il;
+	struct sfs_use use;
+	pthread_rwlock_t *lock;
+};
+/* -EIO or -EINTR as sfs_use_begin() has them. */
+int sfs_change_begin(struct sfs_conn *conn, uint64_t ino,
+		     struct sfs_change *ch);
+void sfs_change_end(struct sfs_conn *conn, struct sfs_change *ch);
+/* Answers reads of pages that a sweep waits for. */
+void sfs_reads_help(struct sfs_conn *conn, uint64_t first, uint64_t last);
+/* Other mounts may change who has rights. */
+void sfs_rights_forget(struct sfs_conn *conn, uint64_t first, uint64_t last);
+
 /* ---- a volume and its mounts -------------------------------------------- */
 
 #define NR_ACTIVE 64
 #define NR_CLEAN 4096
+#define NR_CONTENTS 256
 
 struct sfs_queue {
 	struct sfs_conn *conn;
@@ -171,6 +287,17 @@ struct sfs_conn {
 	struct sfs_workpool slow;	/* fsync */
 	struct sfs_workpool user;	/* whatever touches a caller's memory */
 	struct sfs_workpool notify;	/* waits for the kernel's page locks */
+	struct sfs_workpool ops;	/* what may wait for cluster locks */
+	struct sfs_workpool pages;	/* reads of pages that have to */
+	atomic_uint nr_inline;		/* A queues' threads that may wait */
+	atomic_uint max_inline;		/* A of them, with several mounts */
+	atomic_uint nr_notifying;	/* A who use the descriptor below */
+	atomic_int notify_fd;		/* A -1: nothing is told any more */
+	struct sfs_known known;
+	struct sfs_stores stores;
+	pthread_rwlock_t contents[NR_CONTENTS]; /* by inode, see op_file.c */
+	/* A inodes known to have nothing that a write must take away */
+	_Atomic uint64_t clean[NR_CLEAN];
 };
 
 /*
@@ -190,9 +317,14 @@ bool sfs_conn_ended(struct sfs_conn *conn);
 int sfs_conn_destroy(struct sfs_conn *conn);
 /* Makes the kernel fail everything that waits for this mount. */
 void sfs_conn_abort(struct sfs_conn *conn);
-/* Tells the kernel to drop pages of a file. */
+/*
+ * Tells the kernel to drop pages of a file, which waits for those that are
+ * locked, and its attributes; negative @off: these alone.
+ */
 void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 		      int64_t len);
+/* Tells the kernel to ask again for all names. */
+void sfs_notify_epoch(struct sfs_conn *conn);
 
 /* I set at start only, L(lock), A atomic */
 struct sfs_volume {
@@ -203,9 +335,9 @@ struct sfs_volume {
 	struct sfs_conn *conns;		/* L */
 	unsigned int nr_clients;	/* L who may still mount */
 	bool ended;			/* L there will be no more */
+	unsigned int nr_mounts;		/* L of the core, and those on their way */
 	bool dirty;			/* O main: a last publish has failed */
-	/* A inodes known to have nothing that a write must take away */
-	_Atomic uint64_t clean[NR_CLEAN];
+	atomic_bool several;		/* A somebody else may change things */
 };
 
 int sfs_volume_start(const char *meta, const char *data,
@@ -230,12 +362,16 @@ void sfs_client_error(int sock, int err, const char *text);
 
 /* ---- operations (op_*.c) ------------------------------------------------ */
 
-#define TIMEOUT_S 3600		/* one mount: nobody else changes anything */
+#define TIMEOUT_S 3600		/* until the kernel is told otherwise */
 #define RETRIES 32		/* of names that change under our hands */
 
 void sfs_attr_to_wire(const struct sfs_attr *attr, struct fw_attr *ret_fa);
-void sfs_entry_to_wire(const struct sfs_attr *attr,
-		       struct fw_entry_out *ret_eo);
+/*
+ * For a name of the request's directory.  @fresh: the kernel can not see that
+ * the attributes have been overtaken (known.c).
+ */
+void sfs_entry_to_wire(struct sfs_req *req, const struct sfs_attr *attr,
+		       bool fresh, struct fw_entry_out *ret_eo);
 void sfs_not_clean(struct sfs_conn *conn, uint64_t ino);
 
 void op_getattr(struct sfs_req *req);

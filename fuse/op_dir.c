@@ -6,7 +6,7 @@
  *
  * With attributes (READDIRPLUS), each entry is worth a lookup to the kernel.
  * An inode that has gone between its entry and its attributes is given without
- * them.
+ * them, and so are all while there are several mounts (known.c).
  */
 #include "fuse/daemon.h"
 
@@ -48,9 +48,10 @@ static uint32_t put_plain(const struct sfs_dirent *de, char *p, uint32_t room)
 	return len;
 }
 
-static uint32_t put_plus(struct sfs_fs *fs, const struct sfs_dirent *de,
+static uint32_t put_plus(struct sfs_req *req, const struct sfs_dirent *de,
 			 char *p, uint32_t room)
 {
+	struct sfs_conn *conn = req->conn;
 	struct fw_entry_out *eo = (struct fw_entry_out *)p;
 	struct sfs_attr attr;
 	uint32_t len;
@@ -62,8 +63,9 @@ static uint32_t put_plus(struct sfs_fs *fs, const struct sfs_dirent *de,
 		return 0;
 	memset(eo, 0, sizeof(*eo));
 	/* positions 0 and 1 are the directory and its parent */
-	if (de->pos > 1 && sfs_getattr(fs, de->ino, &attr) == 0)
-		sfs_entry_to_wire(&attr, eo);
+	if (de->pos > 1 && !atomic_load(&conn->vol->several) &&
+	    sfs_getattr(conn->fs, de->ino, &attr) == 0)
+		sfs_entry_to_wire(req, &attr, true, eo);
 	return sizeof(*eo) + len;
 }
 
@@ -97,7 +99,7 @@ static void read_entries(struct sfs_req *req, bool plus)
 		for (i = 0, len = 1; i < n && len; i += de->rec_len) {
 			de = (const void *)((char *)scratch + i);
 			if (plus)
-				len = put_plus(fs, de, out + used,
+				len = put_plus(req, de, out + used,
 					       size - used);
 			else
 				len = put_plain(de, out + used, size - used);

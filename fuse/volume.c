@@ -15,6 +15,26 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * The mount can not be found yet while it is being mounted, and the kernel
+ * knows nothing of it then.  It goes away after its mount of the core, so it
+ * is there for as long as the core can tell it something.
+ */
+static void on_invalidate(void *arg, struct sfs_fs *fs, __u64 first,
+			  __u64 last)
+{
+	struct sfs_volume *vol = arg;
+	struct sfs_conn *conn;
+
+	pthread_mutex_lock(&vol->lock);
+	conn = vol->conns;
+	while (conn && conn->fs != fs)
+		conn = conn->next;
+	pthread_mutex_unlock(&vol->lock);
+	if (conn)
+		sfs_known_sweep(conn, first, last);
+}
+
 void sfs_volume_wake(struct sfs_volume *vol)
 {
 	uint64_t one = 1;
@@ -41,6 +61,9 @@ int sfs_volume_start(const char *meta, const char *data,
 				    &vol->host);
 	if (ret < 0)
 		goto err_free;
+	sfs_host_revoke_init(vol->host);
+	vol->host->on_invalidate = on_invalidate;
+	vol->host->on_down_arg = vol;
 	ret = sfs_owner_claim(vol->host);
 	if (ret < 0)
 		goto err_close;

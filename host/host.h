@@ -84,6 +84,11 @@ struct sfs_host {
 	char name[32];				/* I prefix of the core's lines */
 	__u64 cache_budget;			/* I bytes */
 	atomic_int down;			/* A a mount has failed for good */
+	unsigned int revoke_one_in;		/* I a test switch, or 0 */
+	atomic_uint revoke_random;		/* A its state */
+	/* I told of sfs_port_invalidate(); may be NULL */
+	void (*on_invalidate)(void *arg, struct sfs_fs *fs, __u64 first,
+			      __u64 last);
 	/* I told of a failed mount and of lost ownership; may be NULL */
 	void (*on_down)(void *arg, const char *why);
 	void *on_down_arg;
@@ -144,6 +149,9 @@ int sfs_raw_flush(struct sfs_host *host, int dev);
  * @killed(@arg).  NULL when there is none.
  */
 void sfs_host_set_killed(int (*killed)(void *arg), void *arg);
+
+/* Reads the switch for tests of revoking, see sfs_port_trigger(). */
+void sfs_host_revoke_init(struct sfs_host *host);
 
 /* Where sockets and status live: /run/scoutfs, or a directory of one's own. */
 const char *sfs_run_dir(void);

@@ -19,6 +19,7 @@
 #define FW_MINOR_MAX 45
 /* from here on the kernel itself drops pages behind a direct write */
 #define FW_MINOR_DROPS_PAGES 45
+#define FW_MINOR_EPOCH 44
 
 #define FW_ROOT_ID 1
 /* no read from the device may be shorter than this */
@@ -392,6 +393,9 @@ struct fw_flush_in {
 };
 FW_SIZE(fw_flush_in, 24);
 
+/* in read_flags: for a call, not for pages of the cache */
+#define FW_READ_LOCKOWNER	(1U << 1)
+
 struct fw_read_in {
 	uint64_t fh;
 	uint64_t offset;
@@ -507,6 +511,7 @@ struct fw_interrupt_in {
 
 enum fw_notify {
 	FW_NOTIFY_INVAL_INODE = 2,
+	FW_NOTIFY_INC_EPOCH = 8, /* all names are asked for again; no data */
 };
 
 struct fw_inval_inode_out {
