@@ -254,6 +254,33 @@ out:
 	free(word);
 }
 
+/* ---- for tests ---------------------------------------------------------- */
+
+/* As if the mount gave up its cluster lock on these inodes. */
+static void sweep(struct sfs_volume *vol, int sock, const char *const *words)
+{
+	unsigned long long want = strtoull(words[1], NULL, 16);
+	struct sfs_conn *conn;
+
+	pthread_mutex_lock(&vol->lock);
+	conn = vol->conns;
+	while (conn && (sfs_rid(conn->fs) != want ||
+			!atomic_load(&conn->serving)))
+		conn = conn->next;
+	if (conn)
+		atomic_fetch_add(&conn->nr_held, 1);
+	pthread_mutex_unlock(&vol->lock);
+	if (!conn) {
+		sfs_client_error(sock, -ESTALE,
+				 "there is no mount with this id");
+		return;
+	}
+	sfs_known_sweep(conn, strtoull(words[2], NULL, 10),
+			strtoull(words[3], NULL, 10));
+	atomic_fetch_sub(&conn->nr_held, 1);
+	say(sock, "done");
+}
+
 /* ---- who is it, and what does it want? ---------------------------------- */
 
 static void answer(struct sfs_volume *vol, int sock)
@@ -275,6 +302,8 @@ static void answer(struct sfs_volume *vol, int sock)
 		another_mount(vol, sock, word, nr);
 	else if (nr == 2 && !strcmp(word[0], "counters"))
 		say_counters(vol, sock, word[1]);
+	else if (nr == 4 && !strcmp(word[0], "sweep"))
+		sweep(vol, sock, word);
 	else if (nr >= 0)
 		sfs_client_error(sock, -EPROTO,
 				 "the daemon does not know this request; is it of another version?");

@@ -233,6 +233,8 @@ bool sfs_req_room(struct sfs_req *req, size_t len)
 {
 	if (req->buf)
 		return true;
+	if (len > MAX_WRITE)
+		len = MAX_WRITE;
 	len = (len + PAGE - 1) / PAGE * PAGE;
 	if (posix_memalign(&req->own_buf, PAGE, len ? len : PAGE)) {
 		req->own_buf = NULL;
@@ -748,6 +750,7 @@ static void stop_serving(struct sfs_conn *conn)
 
 int sfs_conn_destroy(struct sfs_conn *conn)
 {
+	struct timespec step = { .tv_nsec = 5000000 };
 	unsigned int i;
 	int ret = 0;
 
@@ -762,6 +765,8 @@ int sfs_conn_destroy(struct sfs_conn *conn)
 			conn->vol->host->name, conn->dir, strerror(-ret));
 	/* until here the core may have had something to tell it */
 	remove_conn(conn);
+	while (atomic_load(&conn->nr_held))
+		nanosleep(&step, NULL);
 	uncount_mount(conn->vol);
 	sfs_known_exit(&conn->known);
 	for (i = 0; i < NR_CONTENTS; i++)

@@ -292,6 +292,7 @@ struct sfs_conn {
 	atomic_uint nr_inline;		/* A queues' threads that may wait */
 	atomic_uint max_inline;		/* A of them, with several mounts */
 	atomic_uint nr_notifying;	/* A who use the descriptor below */
+	atomic_uint nr_held;		/* A clients that use it */
 	atomic_int notify_fd;		/* A -1: nothing is told any more */
 	struct sfs_known known;
 	struct sfs_stores stores;

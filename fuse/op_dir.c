@@ -89,9 +89,12 @@ static void read_entries(struct sfs_req *req, bool plus)
 	uint64_t pos = in->offset;
 	struct sfs_caller c;
 	uint32_t used = 0, len;
-	char *out = req->buf;
+	char *out;
 	int n, i;
 
+	if (!sfs_req_room(req, size))
+		return;
+	out = req->buf;
 	sfs_caller_init(&c, req);
 	do {
 		n = sfs_readdir(fs, &c.cred, req->d.h->nodeid, pos, scratch,

@@ -193,6 +193,8 @@ void op_read(struct sfs_req *req)
 	bool pages = !(in->read_flags & FW_READ_LOCKOWNER);
 	int ret;
 
+	if (!sfs_req_room(req, in->size))
+		return;
 	ret = read_contents(req, pages,
 			    pages ? SFS_USE_LATE | SFS_USE_NOWAIT : 0);
 	if (ret == -EAGAIN && pages)
