@@ -38,7 +38,7 @@ static void say(int sock, const char *word)
 	sfs_control_send(sock, -1, &word, 1);
 }
 
-void sfs_client_error(int sock, int err, const char *text)
+void sfs_daemon_error(int sock, int err, const char *text)
 {
 	const char *word[] = { "error", NULL, text };
 	char num[16];
@@ -164,7 +164,7 @@ static int mount_words(struct sfs_volume *vol, int sock,
 			 words[2]);
 		if (words[6][0])
 			opts->mount_flags |= MS_NOATIME;
-		ret = sfs_conn_create(vol, opts, words[4], &conn);
+		ret = sfs_conn_open(vol, opts, words[4], &conn);
 	}
 	free(opts);
 	if (ret < 0)
@@ -175,14 +175,14 @@ static int mount_words(struct sfs_volume *vol, int sock,
 	return ret;
 }
 
-int sfs_client_mount(struct sfs_volume *vol, int sock,
+int sfs_daemon_mount(struct sfs_volume *vol, int sock,
 		     const char *const *words, unsigned int nr)
 {
 	int ret = mount_words(vol, sock, words, nr);
 
 	/* what there is to say is on the stderr that we share with it */
 	if (ret < 0)
-		sfs_client_error(sock, ret, "");
+		sfs_daemon_error(sock, ret, "");
 	else
 		say(sock, "serving");
 	return ret;
@@ -205,7 +205,7 @@ static void another_mount(struct sfs_volume *vol, int sock,
 		snprintf(text, sizeof(text), "cannot be mounted: %s",
 			 strerror(-ret));
 	sfs_log(SFS_LOG_WARN, "refused a mount: %s", text);
-	sfs_client_error(sock, ret, text);
+	sfs_daemon_error(sock, ret, text);
 }
 
 /* ---- counters ----------------------------------------------------------- */
@@ -238,7 +238,7 @@ static void say_counters(struct sfs_volume *vol, int sock, const char *rid)
 
 	ret = word && value ? read_counters(vol, rid, nr, value) : -ENOMEM;
 	if (ret < 0) {
-		sfs_client_error(sock, ret, ret == -ESTALE ?
+		sfs_daemon_error(sock, ret, ret == -ESTALE ?
 				 "there is no mount with this id" :
 				 "no memory");
 		goto out;
@@ -271,7 +271,7 @@ static void sweep(struct sfs_volume *vol, int sock, const char *const *words)
 		atomic_fetch_add(&conn->nr_held, 1);
 	pthread_mutex_unlock(&vol->lock);
 	if (!conn) {
-		sfs_client_error(sock, -ESTALE,
+		sfs_daemon_error(sock, -ESTALE,
 				 "there is no mount with this id");
 		return;
 	}
@@ -293,7 +293,7 @@ static void answer(struct sfs_volume *vol, int sock)
 
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
 	    (peer.uid != 0 && peer.uid != geteuid())) {
-		sfs_client_error(sock, -EPERM,
+		sfs_daemon_error(sock, -EPERM,
 				 "the daemon belongs to another user");
 		return;
 	}
@@ -305,7 +305,7 @@ static void answer(struct sfs_volume *vol, int sock)
 	else if (nr == 4 && !strcmp(word[0], "sweep"))
 		sweep(vol, sock, word);
 	else if (nr >= 0)
-		sfs_client_error(sock, -EPROTO,
+		sfs_daemon_error(sock, -EPROTO,
 				 "the daemon does not know this request; is it of another version?");
 }
 
@@ -340,7 +340,7 @@ static void *client_main(void *arg)
 	return NULL;
 }
 
-void sfs_client_start(struct sfs_volume *vol, int sock)
+void sfs_daemon_client(struct sfs_volume *vol, int sock)
 {
 	struct timeval tv = { .tv_sec = TIMEOUT_CLIENT_S };
 	struct client *c = malloc(sizeof(*c));
@@ -367,7 +367,7 @@ void sfs_client_start(struct sfs_volume *vol, int sock)
 			return;
 		free(c);
 	}
-	sfs_client_error(sock, -ENOMEM, "the daemon can start no thread");
+	sfs_daemon_error(sock, -ENOMEM, "the daemon can start no thread");
 	close(sock);
 	end_client(vol);
 }

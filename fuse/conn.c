@@ -616,7 +616,7 @@ static void uncount_mount(struct sfs_volume *vol)
 	pthread_mutex_unlock(&vol->lock);
 }
 
-int sfs_conn_create(struct sfs_volume *vol, const struct sfs_options *opts,
+int sfs_conn_open(struct sfs_volume *vol, const struct sfs_options *opts,
 		    const char *dir, struct sfs_conn **ret_conn)
 {
 	struct sfs_conn *conn = new_conn(vol, dir, opts);

@@ -305,7 +305,7 @@ struct sfs_conn {
  * Mounts the volume once more in the core, with files that show it, and adds
  * that to the volume's list.  Nothing is connected yet.
  */
-int sfs_conn_create(struct sfs_volume *vol, const struct sfs_options *opts,
+int sfs_conn_open(struct sfs_volume *vol, const struct sfs_options *opts,
 		    const char *dir, struct sfs_conn **ret_conn);
 /* Serves @fd, which it takes over in any case.  Answers INIT first. */
 int sfs_conn_serve(struct sfs_conn *conn, int fd, unsigned int dev_minor);
@@ -352,14 +352,14 @@ void sfs_volume_wake(struct sfs_volume *vol);
 /* ---- who wants to mount (client.c) --------------------------------------- */
 
 /* What @sock asks, as a thread of its own if it can be. */
-void sfs_client_start(struct sfs_volume *vol, int sock);
+void sfs_daemon_client(struct sfs_volume *vol, int sock);
 /*
  * The "mount" of who has started this daemon, in @words; the volume is up.
  * Returns when it is served, or the error that it has been told.
  */
-int sfs_client_mount(struct sfs_volume *vol, int sock,
+int sfs_daemon_mount(struct sfs_volume *vol, int sock,
 		     const char *const *words, unsigned int nr);
-void sfs_client_error(int sock, int err, const char *text);
+void sfs_daemon_error(int sock, int err, const char *text);
 
 /* ---- operations (op_*.c) ------------------------------------------------ */
 

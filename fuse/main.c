@@ -254,7 +254,7 @@ static void accept_client(struct daemon *d)
 	int sock = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (sock >= 0)
-		sfs_client_start(d->vol, sock);
+		sfs_daemon_client(d->vol, sock);
 }
 
 /* Under another name first: a socket that can be seen can be connected to. */
@@ -382,7 +382,7 @@ static int run_controlled(struct daemon *d)
 	nr = sfs_control_recv(d->control_fd, buf, sizeof(buf), word, 8, NULL);
 	if (nr != 8 || strcmp(word[0], "mount") ||
 	    strcmp(word[1], SFS_CONTROL_VERSION)) {
-		sfs_client_error(d->control_fd, -EPROTONOSUPPORT,
+		sfs_daemon_error(d->control_fd, -EPROTONOSUPPORT,
 				 "the program " PROG " is of another version of scoutfs");
 		return -EPROTO;
 	}
@@ -392,14 +392,14 @@ static int run_controlled(struct daemon *d)
 		ret = sfs_volume_start(word[2], word[3], &opts, d->event_fd,
 				       &d->vol);
 	if (ret < 0) {
-		sfs_client_error(d->control_fd, ret, "");
+		sfs_daemon_error(d->control_fd, ret, "");
 		return ret;
 	}
 	ret = listen_on(d);
 	if (ret < 0)
-		sfs_client_error(d->control_fd, ret, "");
+		sfs_daemon_error(d->control_fd, ret, "");
 	else
-		ret = sfs_client_mount(d->vol, d->control_fd, word, nr);
+		ret = sfs_daemon_mount(d->vol, d->control_fd, word, nr);
 	close(d->control_fd);
 	if (ret == 0) {
 		go_background();
@@ -417,7 +417,7 @@ static int mount_in_foreground(struct daemon *d, const char *data,
 	unsigned int minor;
 	int fd, ret;
 
-	ret = sfs_conn_create(d->vol, opts, dir, &conn);
+	ret = sfs_conn_open(d->vol, opts, dir, &conn);
 	if (ret < 0)
 		return ret;
 	ret = sfs_fuse_mount(data, dir, opts->mount_flags, &fd, &minor);
