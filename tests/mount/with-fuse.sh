@@ -161,7 +161,7 @@ fixture_last_words() {
 fixture_cleanup() {
 	local pid dir i
 
-	for dir in "$MNT" "$SCRATCH/other" "$SCRATCH"/mnt[0-9]*; do
+	for dir in "$MNT" ${MNT2:+"$MNT2"} "$SCRATCH/other" "$SCRATCH"/mnt[0-9]*; do
 		for i in $(seq 100); do
 			timeout 10 umount -l "$dir" 2>/dev/null || break
 		done
