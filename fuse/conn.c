@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * One mount: a mount of the core, the files that show it, and the classic
- * transport: one connection to the kernel, served by several queues, each a clone of the /dev/fuse descriptor with a thread that
- * reads a request, works on it and replies.  A reply goes to the descriptor
- * its request came by.
+ * transport: one connection to the kernel, served by several queues, each a
+ * clone of the /dev/fuse descriptor with a thread that reads a request,
+ * works on it and replies.  A reply goes to the descriptor its request came
+ * by.
  *
  * The message is read to 80 bytes before a page boundary, which is where the
  * data of a WRITE begins, so that it can go to the device as it is.
  *
  * Requests under way are found by their number for FUSE_INTERRUPT.  One that
- * still waits for a thread of a pool is answered with EINTR at once; one that
- * is being worked on learns of it through sfs_port_killed() when its caller
- * is about to die.  An interrupt that finds nothing has overtaken its request
- * or come too late: EAGAIN lets the kernel sort that out.
+ * still waits for a thread of a pool is answered with EINTR at once; one
+ * that is being worked on learns of it through sfs_port_killed() when its
+ * caller is about to die.  An interrupt that finds nothing has overtaken its
+ * request or come too late: EAGAIN lets the kernel sort that out.
  *
  * Threads end when the kernel has let go of the mount (ENODEV), or when told
  * to: a signal gets them out of a read, repeated until they have noticed.

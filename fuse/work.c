@@ -6,9 +6,9 @@
  * There is one pool for each reason to block: a pool full of calls that wait
  * for a caller's memory (which may be a mapping of a file on this very mount
  * and so wait for a READ), for a publish, for cluster locks, or for the
- * kernel's page locks never stops the others.  Threads are started when there is work for them, up to
- * the pool's bound, and stay.  The queue is bounded by the number of tasks in
- * the kernel that wait for an answer.
+ * kernel's page locks never stops the others.  Threads are started when
+ * there is work for them, up to the pool's bound, and stay.  The queue is
+ * bounded by the number of tasks in the kernel that wait for an answer.
  */
 #include "fuse/daemon.h"
 
