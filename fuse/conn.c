@@ -213,11 +213,36 @@ static void interrupt(struct sfs_req *irq)
 	}
 }
 
+void sfs_reqs_hurry(struct sfs_conn *conn, uint64_t first, uint64_t last)
+{
+	const struct fw_setattr_in *in;
+	struct sfs_req *req;
+	unsigned int i;
+	int no;
+
+	pthread_mutex_lock(&conn->active_lock);
+	for (i = 0; i < NR_ACTIVE; i++) {
+		for (req = conn->active[i]; req; req = req->active_next) {
+			in = req->d.arg;
+			if (req->d.h->opcode == FW_SETATTR &&
+			    (in->valid & FW_SET_SIZE) &&
+			    req->d.h->nodeid >= first &&
+			    req->d.h->nodeid <= last) {
+				no = SFS_HURRY_NO;
+				atomic_compare_exchange_strong(
+					&req->hurry, &no, SFS_HURRY_ASKED);
+			}
+		}
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+}
+
 int sfs_req_killed(void *arg)
 {
 	struct sfs_req *req = arg;
 
 	return atomic_load(&req->conn->stop) ||
+	       atomic_load(&req->hurry) == SFS_HURRY_ASKED ||
 	       (atomic_load(&req->interrupted) &&
 		sfs_thread_dying(req->d.h->pid));
 }

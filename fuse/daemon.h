@@ -66,6 +66,13 @@ void sfs_workpool_put(struct sfs_workpool *wp, struct sfs_req *req);
 
 /* ---- requests (conn.c) -------------------------------------------------- */
 
+/* A sweep waits for a truncation; see op_attr.c. */
+enum sfs_hurry {
+	SFS_HURRY_NO,
+	SFS_HURRY_ASKED,	/* leave the wait, do it late */
+	SFS_HURRY_BEGUN,	/* it waits for nothing any more */
+};
+
 /* O owned by the thread that works on it, A atomic, I set when it arrives */
 struct sfs_req {
 	struct fw_request d;		/* I */
@@ -76,6 +83,7 @@ struct sfs_req {
 	bool deferred;			/* O goes on elsewhere */
 	bool on_heap;			/* I message is behind this structure */
 	atomic_int interrupted;		/* A */
+	atomic_int hurry;		/* A enum sfs_hurry */
 	struct sfs_req *active_next;	/* L(conn->active_lock) */
 	struct sfs_req *queue_next;	/* L(pool's lock) */
 	struct sfs_workpool *queued_in;	/* I may be taken out of it; or NULL */
@@ -95,6 +103,8 @@ void sfs_req_activate(struct sfs_req *req);
 void sfs_req_deactivate(struct sfs_req *req);
 /* Of one on the heap that has been answered. */
 void sfs_req_free(struct sfs_req *req);
+/* Truncations of these inodes that wait are done late, if that can be. */
+void sfs_reqs_hurry(struct sfs_conn *conn, uint64_t first, uint64_t last);
 /* For sfs_host_set_killed(): its process is dying, or the mount is. */
 int sfs_req_killed(void *req);
 /* Room for @len bytes of a reply; false: it has been answered with an error. */
@@ -241,8 +251,8 @@ struct sfs_change {
 	struct sfs_use use;
 	pthread_rwlock_t *lock;
 };
-/* -EIO or -EINTR as sfs_use_begin() has them. */
-int sfs_change_begin(struct sfs_conn *conn, uint64_t ino,
+/* Errors, and @use_flags beside SFS_USE_WRITE, as sfs_use_begin() has them. */
+int sfs_change_begin(struct sfs_conn *conn, uint64_t ino, uint32_t use_flags,
 		     struct sfs_change *ch);
 void sfs_change_end(struct sfs_conn *conn, struct sfs_change *ch);
 /* Answers reads of pages that a sweep waits for. */

@@ -37,7 +37,8 @@
  * without waiting for anything but the device (op_file.c).  READs that came when
  * the lock was not held wait for it on a pool of threads, and if all of these
  * wait for other locks, one that could be answered now may be stuck behind
- * them.  So a thread looks after sweeps that take long and answers these.  A
+ * them.  So a thread looks after sweeps that take long and answers these, and
+ * has truncations done that are in the way of writing back (op_attr.c).  A
  * sweep that does not end even so is somebody's bug, and aborting that mount's
  * connection is what frees everybody else.
  *
@@ -55,6 +56,7 @@
 #define NAME_S 1
 #define RECENT_NS 10000000000ULL
 #define WATCH_MS 50
+#define HURRY_NS 300000000ULL
 #define WARN_NS 10000000000ULL
 #define ABORT_NS 60000000000ULL
 
@@ -358,6 +360,8 @@ static void help(struct sfs_conn *conn, const struct sfs_sweep *sw,
 
 	sfs_reads_help(conn, sw->first, sw->last);
 	sfs_stores_help(conn);
+	if (age > HURRY_NS)
+		sfs_reqs_hurry(conn, sw->first, sw->last);
 	if (age > WARN_NS && !sw->warned)
 		sfs_log(SFS_LOG_WARN,
 			"%s: the kernel has not dropped what it knows of inodes %llu to %llu for %llu s",

@@ -160,7 +160,28 @@ static void setattr_from_wire(const struct fw_setattr_in *in,
 	}
 }
 
-/* A new size is a change of contents. */
+/*
+ * A new size is a change of contents.  While it is being set the kernel writes
+ * back no page of the file; so if it is told to drop one that was stored into,
+ * because the cluster lock is wanted elsewhere, that waits for this truncation,
+ * which waits for the lock.  The watcher (known.c) finds out, and then it is
+ * done under the lock that the mount still has.
+ */
+static int begin_resize(struct sfs_req *req, struct sfs_change *ch)
+{
+	uint64_t ino = req->d.h->nodeid;
+	int ret;
+
+	ret = sfs_change_begin(req->conn, ino, 0, ch);
+	if (atomic_exchange(&req->hurry, SFS_HURRY_BEGUN) != SFS_HURRY_ASKED ||
+	    ret != -EINTR)
+		return ret;
+	ret = sfs_change_begin(req->conn, ino, SFS_USE_LATE | SFS_USE_NOWAIT,
+			       ch);
+	return ret == -EAGAIN ? -EINTR : ret;
+}
+
+/* Of attributes or of the size. */
 static int set_locked(struct sfs_req *req, const struct sfs_cred *cred,
 		      const struct sfs_setattr *set, struct sfs_attr *ret_attr)
 {
@@ -178,7 +199,7 @@ static int set_locked(struct sfs_req *req, const struct sfs_cred *cred,
 		sfs_iunlock(conn->fs, &il);
 		return ret;
 	}
-	ret = sfs_change_begin(conn, ino, &ch);
+	ret = begin_resize(req, &ch);
 	if (ret < 0)
 		return ret;
 	sfs_stores_write(conn, ino);

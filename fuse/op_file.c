@@ -51,13 +51,14 @@ static pthread_rwlock_t *contents_lock(struct sfs_conn *conn, uint64_t ino)
 	return &conn->contents[(ino ^ ino >> 10) % NR_CONTENTS];
 }
 
-int sfs_change_begin(struct sfs_conn *conn, uint64_t ino,
+int sfs_change_begin(struct sfs_conn *conn, uint64_t ino, uint32_t use_flags,
 		     struct sfs_change *ch)
 {
 	int ret;
 
 	sfs_ilock_excl(conn->fs, &ch->il, ino, 0, 0, 0);
-	ret = sfs_use_begin(conn->fs, ino, SFS_USE_WRITE, &ch->use);
+	ret = sfs_use_begin(conn->fs, ino, SFS_USE_WRITE | use_flags,
+			    &ch->use);
 	if (ret < 0) {
 		sfs_iunlock(conn->fs, &ch->il);
 		return ret;
@@ -94,7 +95,7 @@ static int open_truncate(struct sfs_req *req)
 		set.mask |= SFS_SET_KILL_PRIV;
 	else
 		c.cred.caps |= SFS_CAP_FSETID;
-	ret = sfs_change_begin(conn, ino, &ch);
+	ret = sfs_change_begin(conn, ino, 0, &ch);
 	if (ret == 0) {
 		sfs_stores_write(conn, ino);
 		ret = sfs_setattr(conn->fs, &c.cred, ino, &set, &attr);
@@ -371,7 +372,7 @@ void op_write(struct sfs_req *req)
 		write_stores(req);
 		return;
 	}
-	n = sfs_change_begin(conn, req->d.h->nodeid, &ch);
+	n = sfs_change_begin(conn, req->d.h->nodeid, 0, &ch);
 	if (n == 0) {
 		n = locked_write(req, &off);
 		sfs_change_end(conn, &ch);

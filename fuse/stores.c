@@ -171,7 +171,7 @@ void sfs_stores_flush(struct sfs_conn *conn, uint64_t ino)
 
 	if (!atomic_load(&conn->stores.nr))
 		return;
-	ret = sfs_change_begin(conn, ino, &ch);
+	ret = sfs_change_begin(conn, ino, 0, &ch);
 	if (ret == 0) {
 		sfs_stores_write(conn, ino);
 		sfs_change_end(conn, &ch);
