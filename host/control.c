@@ -258,14 +258,19 @@ static int enter_ns(const char *ns)
 	return ret;
 }
 
-/* An answer: 0 for @want, 1 for "wait", or the daemon's error. */
-static int expect(int sock, const char *want)
+/*
+ * An answer: 0 for @want, 1 for "wait", or the daemon's error.  @ending: it may
+ * be one that ends without having noticed us, which is as good as "wait".
+ */
+static int expect(int sock, const char *want, bool ending)
 {
 	char buf[SFS_CONTROL_MAX];
 	const char *word[3];
 	int nr, err;
 
 	nr = sfs_control_recv(sock, buf, sizeof(buf), word, 3, NULL);
+	if (nr == -ECONNRESET && ending)
+		return 1;
 	if (nr == -ECONNRESET) {
 		sfs_log(SFS_LOG_ERR, "the daemon has ended; see its log");
 		return nr;
@@ -324,7 +329,7 @@ static int send_request(int sock, const struct sfs_mount_request *mr)
 	return ret;
 }
 
-static int talk(int sock, const struct sfs_mount_request *mr)
+static int talk(int sock, const struct sfs_mount_request *mr, bool started)
 {
 	const char *word[] = { "fd", NULL };
 	unsigned int minor;
@@ -332,8 +337,10 @@ static int talk(int sock, const struct sfs_mount_request *mr)
 	int fd, ret;
 
 	ret = send_request(sock, mr);
+	if ((ret == -EPIPE || ret == -ECONNRESET) && !started)
+		return 1;
 	if (ret == 0)
-		ret = expect(sock, "go");
+		ret = expect(sock, "go", !started);
 	if (ret != 0)
 		return ret;
 	if (mr->mount_ns) {
@@ -350,7 +357,7 @@ static int talk(int sock, const struct sfs_mount_request *mr)
 	ret = sfs_control_send(sock, fd, word, 2);
 	close(fd);
 	if (ret == 0)
-		ret = expect(sock, "serving");
+		ret = expect(sock, "serving", false);
 	if (ret != 0)
 		sfs_fuse_unmount(mr->dir, true);
 	return ret;
@@ -377,6 +384,7 @@ int sfs_control_mount(const struct sfs_mount_request *mr)
 {
 	struct sfs_volume_id id;
 	int sock, ret, i;
+	bool started;
 
 	sfs_fuse_unmount_dead(mr->dir);
 	if (!mr->mount_ns) {
@@ -389,7 +397,8 @@ int sfs_control_mount(const struct sfs_mount_request *mr)
 		return ret;
 	for (i = 0; i < NR_WAITS; i++) {
 		sock = connect_daemon(id.fsid);
-		if (sock < 0) {
+		started = sock < 0;
+		if (started) {
 			if (mr->verbose)
 				sfs_log(SFS_LOG_INFO, "starting " DAEMON);
 			sock = start_daemon();
@@ -399,7 +408,7 @@ int sfs_control_mount(const struct sfs_mount_request *mr)
 				strerror(-sock));
 			return sock;
 		}
-		ret = talk(sock, mr);
+		ret = talk(sock, mr, started);
 		close(sock);
 		if (ret <= 0)
 			return ret;
