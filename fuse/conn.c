@@ -130,6 +130,21 @@ void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 	notify(conn, iov, 2);
 }
 
+void sfs_notify_store(struct sfs_conn *conn, uint64_t ino, uint64_t off,
+		      char byte)
+{
+	struct fw_store_out out = { .ino = ino, .off = off, .size = 1 };
+	struct fw_out_header h = {
+		.len = sizeof(h) + sizeof(out) + 1,
+		.error = FW_NOTIFY_STORE,
+	};
+	struct iovec iov[3] = {
+		{ &h, sizeof(h) }, { &out, sizeof(out) }, { &byte, 1 },
+	};
+
+	notify(conn, iov, 3);
+}
+
 void sfs_notify_epoch(struct sfs_conn *conn)
 {
 	struct fw_out_header h = {
@@ -316,6 +331,7 @@ static bool may_wait(const struct sfs_req *req)
 		return !(wr->write_flags & FW_WRITE_CACHE);
 	case FW_FORGET:
 	case FW_BATCH_FORGET:
+		return atomic_load(&req->conn->handles.nr_pins);
 	case FW_FSYNC:
 	case FW_FSYNCDIR:
 	case FW_IOCTL:

@@ -120,7 +120,9 @@ struct sfs_handles {
 	struct sfs_handle *slot;	/* L */
 	uint32_t nr_slots;		/* L */
 	uint32_t free_head;		/* L index + 1, 0: none */
+	uint32_t *by_ino;		/* L chains of slots: index + 1, 0: none */
 	struct sfs_pin **pins;		/* L */
+	atomic_uint nr_pins;		/* A */
 	uint64_t nr_open;		/* L */
 };
 
@@ -131,6 +133,12 @@ int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
 		    uint64_t *ret_fh);
 void sfs_handle_close(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t fh,
 		      uint64_t ino);
+/*
+ * Is @ino open, and the kernel not told its size since sweep @seq?  With @told
+ * it has been now.
+ */
+bool sfs_handle_size_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
+			 bool told);
 /*
  * Keeps an inode without names in use until the kernel forgets it.  It is
  * open in the core already; the table takes that over.
@@ -197,6 +205,12 @@ uint64_t sfs_known_attr(struct sfs_req *req, uint64_t ino);
 uint64_t sfs_known_names(struct sfs_req *req, uint64_t dir);
 /* The kernel is given pages; within the use in which they were read. */
 int sfs_known_pages(struct sfs_conn *conn, uint64_t ino);
+/*
+ * Tells the kernel that the file ends with @byte at @off, within the use in
+ * which it was read.  Waits for the page.
+ */
+void sfs_known_end(struct sfs_conn *conn, uint64_t ino, uint64_t off,
+		   char byte);
 /* Was there a sweep lately? */
 bool sfs_known_recent(struct sfs_conn *conn);
 /* How long names may live on after there are several mounts. */
@@ -255,6 +269,11 @@ struct sfs_change {
 int sfs_change_begin(struct sfs_conn *conn, uint64_t ino, uint32_t use_flags,
 		     struct sfs_change *ch);
 void sfs_change_end(struct sfs_conn *conn, struct sfs_change *ch);
+/*
+ * The attributes of a file that may be open; when another mount may have made
+ * it longer, the kernel is told where it ends before it gets them.
+ */
+int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr);
 /* Answers reads of pages that a sweep waits for. */
 void sfs_reads_help(struct sfs_conn *conn, uint64_t first, uint64_t last);
 /* Other mounts may change who has rights. */
@@ -334,6 +353,9 @@ void sfs_conn_abort(struct sfs_conn *conn);
  */
 void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 		      int64_t len);
+/* Puts a byte into the kernel's page, so that the file is as long as that. */
+void sfs_notify_store(struct sfs_conn *conn, uint64_t ino, uint64_t off,
+		      char byte);
 /* Tells the kernel to ask again for all names. */
 void sfs_notify_epoch(struct sfs_conn *conn);
 

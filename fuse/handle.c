@@ -17,12 +17,15 @@
 #include <string.h>
 
 #define NR_PIN_BUCKETS 1024
+#define NR_INO_BUCKETS 1024
 #define MIN_SLOTS 64
 
 struct sfs_handle {
 	uint64_t ino;		/* 0: free */
 	uint32_t generation;
 	uint32_t next_free;	/* index + 1 */
+	uint32_t next_ino;	/* index + 1, in the chain of the inode */
+	uint64_t told_seq;	/* see sfs_handle_size_due() */
 };
 
 struct sfs_pin {
@@ -34,8 +37,12 @@ int sfs_handles_init(struct sfs_handles *hs)
 {
 	memset(hs, 0, sizeof(*hs));
 	hs->pins = calloc(NR_PIN_BUCKETS, sizeof(hs->pins[0]));
-	if (!hs->pins)
+	hs->by_ino = calloc(NR_INO_BUCKETS, sizeof(hs->by_ino[0]));
+	if (!hs->pins || !hs->by_ino) {
+		free(hs->pins);
+		free(hs->by_ino);
 		return -ENOMEM;
+	}
 	pthread_mutex_init(&hs->lock, NULL);
 	return 0;
 }
@@ -56,6 +63,7 @@ void sfs_handles_exit(struct sfs_handles *hs, struct sfs_fs *fs)
 		}
 	}
 	free(hs->slot);
+	free(hs->by_ino);
 	free(hs->pins);
 	pthread_mutex_destroy(&hs->lock);
 }
@@ -81,6 +89,45 @@ static int grow(struct sfs_handles *hs)
 	return 0;
 }
 
+/* With hs->lock. */
+static void chain_add(struct sfs_handles *hs, struct sfs_handle *h)
+{
+	uint32_t *head = &hs->by_ino[h->ino % NR_INO_BUCKETS];
+
+	h->told_seq = UINT64_MAX;
+	h->next_ino = *head;
+	*head = h - hs->slot + 1;
+}
+
+static void chain_remove(struct sfs_handles *hs, struct sfs_handle *h)
+{
+	uint32_t *p = &hs->by_ino[h->ino % NR_INO_BUCKETS];
+
+	while (*p != h - hs->slot + 1)
+		p = &hs->slot[*p - 1].next_ino;
+	*p = h->next_ino;
+}
+
+bool sfs_handle_size_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
+			 bool told)
+{
+	struct sfs_handle *h = NULL;
+	bool due = false;
+	uint32_t i;
+
+	pthread_mutex_lock(&hs->lock);
+	for (i = hs->by_ino[ino % NR_INO_BUCKETS]; i; i = h->next_ino) {
+		h = &hs->slot[i - 1];
+		if (h->ino != ino)
+			continue;
+		due |= h->told_seq != seq;
+		if (told)
+			h->told_seq = seq;
+	}
+	pthread_mutex_unlock(&hs->lock);
+	return due;
+}
+
 int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
 		    uint64_t *ret_fh)
 {
@@ -98,6 +145,7 @@ int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
 		hs->free_head = h->next_free;
 		h->ino = ino;
 		h->generation++;
+		chain_add(hs, h);
 		hs->nr_open++;
 		*ret_fh = (uint64_t)h->generation << 32 | (h - hs->slot);
 	}
@@ -116,6 +164,7 @@ void sfs_handle_close(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t fh,
 	pthread_mutex_lock(&hs->lock);
 	if (i < hs->nr_slots && hs->slot[i].ino == ino && ino &&
 	    hs->slot[i].generation == fh >> 32) {
+		chain_remove(hs, &hs->slot[i]);
 		hs->slot[i].ino = 0;
 		hs->slot[i].next_free = hs->free_head;
 		hs->free_head = i + 1;
@@ -141,6 +190,7 @@ void sfs_pin_add(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino)
 	pthread_mutex_lock(&hs->lock);
 	pin->next = *head;
 	*head = pin;
+	atomic_fetch_add(&hs->nr_pins, 1);
 	pthread_mutex_unlock(&hs->lock);
 }
 
@@ -155,6 +205,7 @@ void sfs_pin_forget(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino)
 		*p = pin->next;
 	pthread_mutex_unlock(&hs->lock);
 	if (pin) {
+		atomic_fetch_sub(&hs->nr_pins, 1);
 		sfs_inode_close(fs, ino);
 		free(pin);
 	}

@@ -26,6 +26,11 @@
  *    sent within a late use, and who sweeps waits for the page and is called
  *    again when there was such a use
  *
+ * How long a file is the kernel learns from attributes, and does not when it
+ * does not believe them: a read then ends where the file once did.  So the size
+ * of an open file is pushed besides, by storing its last byte, before the first
+ * attributes after a sweep (sfs_known_end()).
+ *
  * Names: an epoch (7.44) makes the kernel ask again for every name, lazily.
  * Before that, names are valid for no time while there are several mounts and
  * for NAME_S while there is one; a second mount begins after these have passed
@@ -68,7 +73,7 @@ struct sfs_known_group {
 	uint64_t pages[GROUP_WORDS];
 };
 
-/* One call of the core; on its stack. */
+/* Something that waits for pages of the kernel; on the stack of who does. */
 struct sfs_sweep {
 	struct sfs_sweep *next;
 	uint64_t first;
@@ -291,11 +296,10 @@ static void tell_kernel(struct sfs_conn *conn,
 	}
 }
 
-static void begin_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
+/* The watcher is to look after it. */
+static void add_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
 {
 	sw->begin_ns = now_ns();
-	atomic_fetch_add(&kn->seq, 1);
-	atomic_store(&kn->last_ns, sw->begin_ns);
 	pthread_mutex_lock(&kn->lock);
 	sw->next = kn->sweeps;
 	kn->sweeps = sw;
@@ -305,7 +309,7 @@ static void begin_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
 	pthread_mutex_unlock(&kn->lock);
 }
 
-static void end_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
+static void remove_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
 {
 	struct sfs_sweep **p;
 
@@ -326,14 +330,28 @@ void sfs_known_sweep(struct sfs_conn *conn, uint64_t first, uint64_t last)
 	uint64_t nr, span = (last >> GROUP_SHIFT) - (first >> GROUP_SHIFT);
 	unsigned int i;
 
-	begin_sweep(kn, &sw);
+	atomic_fetch_add(&kn->seq, 1);
+	add_sweep(kn, &sw);
+	atomic_store(&kn->last_ns, sw.begin_ns);
 	sfs_rights_forget(conn, first, last);
 	for (i = 0; i < NR_KNOWN && i <= span; i++) {
 		nr = (first >> GROUP_SHIFT) + i;
 		while (take_group(&kn->bucket[nr % NR_KNOWN], &sw, &taken))
 			tell_kernel(conn, &taken);
 	}
-	end_sweep(kn, &sw);
+	remove_sweep(kn, &sw);
+}
+
+void sfs_known_end(struct sfs_conn *conn, uint64_t ino, uint64_t off,
+		   char byte)
+{
+	struct sfs_sweep sw = { .first = ino, .last = ino };
+
+	if (!remember(&conn->known, ino, PAGES))
+		return;
+	add_sweep(&conn->known, &sw);
+	sfs_notify_store(conn, ino, off, byte);
+	remove_sweep(&conn->known, &sw);
 }
 
 /* ---- the watcher -------------------------------------------------------- */

@@ -73,7 +73,7 @@ void op_getattr(struct sfs_req *req)
 	struct sfs_attr attr;
 	int ret;
 
-	ret = sfs_getattr(req->conn->fs, req->d.h->nodeid, &attr);
+	ret = sfs_getattr_push(req, &attr);
 	if (ret < 0)
 		sfs_reply_err(req, ret);
 	else
@@ -92,7 +92,7 @@ void op_statx(struct sfs_req *req)
 	struct sfs_attr a;
 	int ret;
 
-	ret = sfs_getattr(req->conn->fs, req->d.h->nodeid, &a);
+	ret = sfs_getattr_push(req, &a);
 	if (ret < 0) {
 		sfs_reply_err(req, ret);
 		return;

@@ -75,6 +75,45 @@ void sfs_change_end(struct sfs_conn *conn, struct sfs_change *ch)
 	sfs_iunlock(conn->fs, &ch->il);
 }
 
+/* With a use and the contents' lock. */
+static void push_end(struct sfs_conn *conn, uint64_t ino, uint64_t size)
+{
+	char byte;
+
+	if (sfs_file_read(conn->fs, ino, size - 1, &byte, 1) != 1)
+		return;
+	sfs_stores_read(conn, ino, size - 1, &byte, 1);
+	sfs_known_end(conn, ino, size - 1, byte);
+}
+
+int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr)
+{
+	struct sfs_conn *conn = req->conn;
+	uint64_t ino = req->d.h->nodeid;
+	struct sfs_attr attr;
+	struct sfs_use use;
+	int ret;
+
+	if (!atomic_load(&conn->vol->several) ||
+	    !sfs_handle_size_due(&conn->handles, ino, req->seq, false))
+		return sfs_getattr(conn->fs, ino, ret_attr);
+	ret = sfs_use_begin(conn->fs, ino, SFS_USE_READ, &use);
+	if (ret < 0)
+		return ret;
+	ret = sfs_getattr(conn->fs, ino, &attr);
+	if (ret == 0 && S_ISREG(attr.mode) && attr.size) {
+		pthread_rwlock_rdlock(contents_lock(conn, ino));
+		push_end(conn, ino, attr.size);
+		/* others may rely on it from here on, not before */
+		sfs_handle_size_due(&conn->handles, ino, req->seq, true);
+		pthread_rwlock_unlock(contents_lock(conn, ino));
+	}
+	sfs_use_end(conn->fs, &use);
+	if (ret == 0)
+		*ret_attr = attr;
+	return ret;
+}
+
 /* ---- opening ------------------------------------------------------------ */
 
 static int open_truncate(struct sfs_req *req)
@@ -169,9 +208,10 @@ static int read_contents(struct sfs_req *req, bool pages, uint32_t use_flags)
 	pthread_rwlock_unlock(contents_lock(conn, ino));
 	if (n >= 0)
 		sfs_reply_buf(req, req->buf, n);
-	sfs_use_end(conn->fs, &use);
+	/* in here because it would wait for the lock */
 	if (n > 0 && !conn->noatime && !(in->flags & O_NOATIME))
 		sfs_touch_atime(conn->fs, ino);
+	sfs_use_end(conn->fs, &use);
 	return n < 0 ? n : 0;
 }
 

@@ -511,6 +511,7 @@ struct fw_interrupt_in {
 
 enum fw_notify {
 	FW_NOTIFY_INVAL_INODE = 2,
+	FW_NOTIFY_STORE = 4,	/* and the bytes */
 	FW_NOTIFY_INC_EPOCH = 8, /* all names are asked for again; no data */
 };
 
@@ -520,5 +521,13 @@ struct fw_inval_inode_out {
 	int64_t len;		/* 0: to the end */
 };
 FW_SIZE(fw_inval_inode_out, 24);
+
+struct fw_store_out {
+	uint64_t ino;
+	uint64_t off;
+	uint32_t size;
+	uint32_t padding;
+};
+FW_SIZE(fw_store_out, 24);
 
 #endif

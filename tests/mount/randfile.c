@@ -23,6 +23,8 @@
  * not learn of stores in time), and asks for the size before.
  */
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -246,18 +248,43 @@ static void op_direct(void)
 	}
 }
 
+/*
+ * What a mapping or a splice finds is limited by the size that the mount was
+ * last told; without asking, a FUSE mount does not know that the file has grown
+ * elsewhere, and an answer may be overtaken by the next change.
+ */
+#define ASK_TIMES 100
+
+static void ask_size(void)
+{
+	struct stat st;
+
+	if (nr_mounts > 1)
+		WANT(fstat(on->read_fd, &st) == 0 &&
+		     (uint64_t)st.st_size == size);
+}
+
+static sigjmp_buf again;
+
+static void on_bus(int sig)
+{
+	static int tries;
+
+	if (nr_mounts < 2 || tries++ > ASK_TIMES)
+		wrong("bus error");
+	ask_size();
+	siglongjmp(again, 1);
+}
+
 /* Through the mapping that was made long ago. */
 static void op_mmap(void)
 {
 	uint64_t off, len;
 
-	struct stat st;
 
 	if (!on->map || !size)
 		return;
-	/* without asking, a FUSE mount does not know that it has grown */
-	if (nr_mounts > 1)
-		WANT(fstat(on->read_fd, &st) == 0);
+	ask_size();
 	some_range(&off, &len);
 	off %= size;
 	if (len > size - off)
@@ -265,6 +292,7 @@ static void op_mmap(void)
 	if (use_mapread || rnd(2)) {
 		tell("mapped read %llu +%llu", (unsigned long long)off,
 		     (unsigned long long)len);
+		sigsetjmp(again, 1);
 		compare(on->map + off, off, len, "mapping");
 		return;
 	}
@@ -345,15 +373,20 @@ static void op_holes(void)
 
 static void op_sendfile(void)
 {
-	int to = memfd_create("copy", 0);
+	int to = memfd_create("copy", 0), tries;
 	off_t off = some_offset(size + 1), end = off;
 	ssize_t n, len = 0;
 
 	WANT(to >= 0);
+	ask_size();
 	tell("sendfile from %lld", (long long)off);
-	while (len < MAX_IO &&
-	       (n = sendfile(to, on->fd, &end, MAX_IO - len)) > 0)
+	for (tries = 0; len < MAX_IO && (uint64_t)end < size; tries++) {
+		n = sendfile(to, on->fd, &end, MAX_IO - len);
+		WANT(n > 0 || (n == 0 && nr_mounts > 1 && tries < ASK_TIMES));
 		len += n;
+		if (!n)
+			ask_size();
+	}
 	WANT(len == MAX_IO || (uint64_t)end >= size);
 	WANT(pread(to, buf, len, 0) == len);
 	compare(buf, off, len, "sendfile");
@@ -504,6 +537,8 @@ int main(int argc, char **argv)
 	model = calloc(1, max_bytes);
 	buf = aligned_alloc(PAGE, MAX_IO);
 	CHECK(model && buf);
+	if (use_mapread && nr_mounts > 1)
+		signal(SIGBUS, on_bus);
 	load();
 	for (on = mounts; on < mounts + nr_mounts; on++)
 		open_all();

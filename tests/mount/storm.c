@@ -20,6 +20,9 @@
  *			read it, through mappings and calls, and must find what
  *			was there before they looked, or something later
  *
+ *	grow		one appends to a file; the others must find as much as
+ *			there was before they looked, while some make noise
+ *
  * A watchdog looks whether each process gets on.  When one does not for LIMIT
  * seconds, it prints what the kernel says of all of them, and "HANG", on which
  * the script prints what the host says.
@@ -356,6 +359,73 @@ static void pages(void)
 		read_pages(rd, fd);
 }
 
+/* ---- a file that grows ---------------------------------------------------- */
+
+static void grow_it(void)
+{
+	char buf[100];
+	int fd = openat(top, "grows", O_WRONLY | O_APPEND | O_CREAT, 0644);
+	unsigned long n = 0;
+
+	CHECK(fd >= 0);
+	while (!atomic_load(&sh->stop)) {
+		memset(buf, 'a' + n % 7, sizeof(buf));
+		n += 1 + rnd(sizeof(buf));
+		CHECK(write(fd, buf, n - atomic_load(&sh->value)) ==
+		      (ssize_t)(n - atomic_load(&sh->value)));
+		atomic_store(&sh->value, n);
+		step();
+	}
+}
+
+/* Whatever was there before we look is found, and a neighbour's noise. */
+static void watch_it(void)
+{
+	char name[32], buf[8192];
+	unsigned long least, from;
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	while ((fd = openat(top, "grows", O_RDONLY)) < 0 &&
+	       !atomic_load(&sh->stop))
+		step();
+	sprintf(name, "noise%u", me);
+	put(top, name, "x");
+	while (!atomic_load(&sh->stop)) {
+		step();
+		if (me % 3 == 0) {
+			CHECK(fchmodat(top, name, rnd(0777), 0) == 0);
+			continue;
+		}
+		least = atomic_load(&sh->value);
+		if (!least)
+			continue;
+		from = least > sizeof(buf) ? least - sizeof(buf) : 0;
+		n = pread(fd, buf, sizeof(buf), from);
+		if (n < 0 || from + n < least)
+			fail("%zd bytes from %lu on, but it had %lu", n, from,
+			     least);
+		CHECK(buf[least - from - 1] >= 'a' &&
+		      buf[least - from - 1] < 'h');
+		if (rnd(4))
+			continue;
+		least = atomic_load(&sh->value);
+		CHECK(fstat(fd, &st) == 0);
+		if ((unsigned long)st.st_size < least)
+			fail("the size is %lu, but it had %lu",
+			     (unsigned long)st.st_size, least);
+	}
+}
+
+static void grow(void)
+{
+	if (me == 0)
+		grow_it();
+	else
+		watch_it();
+}
+
 /* ---- all of them --------------------------------------------------------- */
 
 static void prepare(void)
@@ -388,6 +458,7 @@ static const struct way {
 	{ "tokens", tokens, tokens_end },
 	{ "append", append, append_end },
 	{ "pages", pages, NULL },
+	{ "grow", grow, NULL },
 };
 
 static void show_file(pid_t pid, const char *what)

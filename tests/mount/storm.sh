@@ -29,7 +29,7 @@ storm() { # way, processes
 
 ok "format" format 256
 ok "three mounts" mount_several 3 commit_interval_ms=300 || tap_done
-for way in private shared lock tokens append pages; do
+for way in private shared lock tokens append pages grow; do
 	ok "$way" storm "$way" 6
 done
 ok "unmount" unmount_several
