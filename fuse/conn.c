@@ -228,9 +228,16 @@ static void interrupt(struct sfs_req *irq)
 	}
 }
 
+static bool is_resize(const struct sfs_req *req, uint64_t first, uint64_t last)
+{
+	const struct fw_setattr_in *in = req->d.arg;
+
+	return req->d.h->opcode == FW_SETATTR && (in->valid & FW_SET_SIZE) &&
+	       req->d.h->nodeid >= first && req->d.h->nodeid <= last;
+}
+
 void sfs_reqs_hurry(struct sfs_conn *conn, uint64_t first, uint64_t last)
 {
-	const struct fw_setattr_in *in;
 	struct sfs_req *req;
 	unsigned int i;
 	int no;
@@ -238,18 +245,35 @@ void sfs_reqs_hurry(struct sfs_conn *conn, uint64_t first, uint64_t last)
 	pthread_mutex_lock(&conn->active_lock);
 	for (i = 0; i < NR_ACTIVE; i++) {
 		for (req = conn->active[i]; req; req = req->active_next) {
-			in = req->d.arg;
-			if (req->d.h->opcode == FW_SETATTR &&
-			    (in->valid & FW_SET_SIZE) &&
-			    req->d.h->nodeid >= first &&
-			    req->d.h->nodeid <= last) {
-				no = SFS_HURRY_NO;
+			no = SFS_HURRY_NO;
+			if (is_resize(req, first, last))
 				atomic_compare_exchange_strong(
 					&req->hurry, &no, SFS_HURRY_ASKED);
-			}
 		}
 	}
 	pthread_mutex_unlock(&conn->active_lock);
+}
+
+bool sfs_reqs_resizing(struct sfs_conn *conn, uint64_t ino)
+{
+	struct sfs_req *req;
+	bool found = false;
+	unsigned int i;
+
+	if (!sfs_handle_rdwr(&conn->handles, ino))
+		return false;
+	pthread_mutex_lock(&conn->active_lock);
+	for (i = 0; i < NR_ACTIVE && !found; i++) {
+		for (req = conn->active[i]; req; req = req->active_next) {
+			if (!is_resize(req, ino, ino) ||
+			    atomic_load(&req->hurry) == SFS_HURRY_BEGUN)
+				continue;
+			atomic_store(&req->drop_after, true);
+			found = true;
+		}
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+	return found;
 }
 
 int sfs_req_killed(void *arg)

@@ -84,6 +84,7 @@ struct sfs_req {
 	bool on_heap;			/* I message is behind this structure */
 	atomic_int interrupted;		/* A */
 	atomic_int hurry;		/* A enum sfs_hurry */
+	atomic_bool drop_after;		/* A pages, see sfs_reqs_resizing() */
 	struct sfs_req *active_next;	/* L(conn->active_lock) */
 	struct sfs_req *queue_next;	/* L(pool's lock) */
 	struct sfs_workpool *queued_in;	/* I may be taken out of it; or NULL */
@@ -103,6 +104,11 @@ void sfs_req_activate(struct sfs_req *req);
 void sfs_req_deactivate(struct sfs_req *req);
 /* Of one on the heap that has been answered. */
 void sfs_req_free(struct sfs_req *req);
+/*
+ * Is somebody setting the size of a file that may be stored into?  Then its
+ * pages can not be dropped now, and are when that is done.
+ */
+bool sfs_reqs_resizing(struct sfs_conn *conn, uint64_t ino);
 /* Truncations of these inodes that wait are done late, if that can be. */
 void sfs_reqs_hurry(struct sfs_conn *conn, uint64_t first, uint64_t last);
 /* For sfs_host_set_killed(): its process is dying, or the mount is. */
@@ -130,15 +136,22 @@ int sfs_handles_init(struct sfs_handles *hs);
 /* Closes in the core whatever is still open or pinned. */
 void sfs_handles_exit(struct sfs_handles *hs, struct sfs_fs *fs);
 int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
-		    uint64_t *ret_fh);
+		    uint32_t open_flags, uint64_t *ret_fh);
 void sfs_handle_close(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t fh,
 		      uint64_t ino);
+/* Is @ino open for reading and writing? */
+bool sfs_handle_rdwr(struct sfs_handles *hs, uint64_t ino);
+/* Is @ino open, and the kernel not told where it ends since sweep @seq? */
+bool sfs_handle_end_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq);
 /*
- * Is @ino open, and the kernel not told its size since sweep @seq?  With @told
- * it has been now.
+ * May the kernel be given the last byte of it, which is @size long now?  Not
+ * when that may be in a page that somebody has stored into.
  */
-bool sfs_handle_size_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
-			 bool told);
+bool sfs_handle_end_safe(struct sfs_handles *hs, uint64_t ino, uint64_t size);
+/* It has been. */
+void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq);
+/* The kernel knows now that it is as long as that, or longer. */
+void sfs_handle_grown(struct sfs_handles *hs, uint64_t ino, uint64_t size);
 /*
  * Keeps an inode without names in use until the kernel forgets it.  It is
  * open in the core already; the table takes that over.

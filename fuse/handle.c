@@ -13,6 +13,7 @@
 #include "fuse/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,9 @@ struct sfs_handle {
 	uint32_t generation;
 	uint32_t next_free;	/* index + 1 */
 	uint32_t next_ino;	/* index + 1, in the chain of the inode */
-	uint64_t told_seq;	/* see sfs_handle_size_due() */
+	bool rdwr;		/* opened for reading and writing */
+	uint64_t told_seq;	/* sweeps when the kernel was told the end */
+	uint64_t told_size;	/* it knows of no greater size */
 };
 
 struct sfs_pin {
@@ -108,33 +111,83 @@ static void chain_remove(struct sfs_handles *hs, struct sfs_handle *h)
 	*p = h->next_ino;
 }
 
-bool sfs_handle_size_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
-			 bool told)
+/* With hs->lock: the next slot of the inode in its chain, NULL for the first. */
+static struct sfs_handle *next_of(struct sfs_handles *hs, uint64_t ino,
+				  const struct sfs_handle *h)
+{
+	uint32_t i = h ? h->next_ino : hs->by_ino[ino % NR_INO_BUCKETS];
+
+	while (i && hs->slot[i - 1].ino != ino)
+		i = hs->slot[i - 1].next_ino;
+	return i ? &hs->slot[i - 1] : NULL;
+}
+
+bool sfs_handle_rdwr(struct sfs_handles *hs, uint64_t ino)
+{
+	struct sfs_handle *h = NULL;
+	bool rdwr = false;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		rdwr |= h->rdwr;
+	pthread_mutex_unlock(&hs->lock);
+	return rdwr;
+}
+
+bool sfs_handle_end_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq)
 {
 	struct sfs_handle *h = NULL;
 	bool due = false;
-	uint32_t i;
 
 	pthread_mutex_lock(&hs->lock);
-	for (i = hs->by_ino[ino % NR_INO_BUCKETS]; i; i = h->next_ino) {
-		h = &hs->slot[i - 1];
-		if (h->ino != ino)
-			continue;
+	while ((h = next_of(hs, ino, h)))
 		due |= h->told_seq != seq;
-		if (told)
-			h->told_seq = seq;
-	}
 	pthread_mutex_unlock(&hs->lock);
 	return due;
 }
 
+bool sfs_handle_end_safe(struct sfs_handles *hs, uint64_t ino, uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+	bool safe = true;
+
+	pthread_mutex_lock(&hs->lock);
+	/* there is no shared mapping to store into without reading and writing */
+	while ((h = next_of(hs, ino, h)))
+		safe &= !h->rdwr || size > h->told_size;
+	pthread_mutex_unlock(&hs->lock);
+	return safe;
+}
+
+void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq)
+{
+	struct sfs_handle *h = NULL;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		h->told_seq = seq;
+	pthread_mutex_unlock(&hs->lock);
+}
+
+void sfs_handle_grown(struct sfs_handles *hs, uint64_t ino, uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		if (h->told_size < size)
+			h->told_size = size;
+	pthread_mutex_unlock(&hs->lock);
+}
+
 int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
-		    uint64_t *ret_fh)
+		    uint32_t open_flags, uint64_t *ret_fh)
 {
 	struct sfs_handle *h;
+	struct sfs_attr attr;
 	int ret;
 
-	ret = sfs_inode_open(fs, ino, NULL);
+	ret = sfs_inode_open(fs, ino, &attr);
 	if (ret < 0)
 		return ret;
 	pthread_mutex_lock(&hs->lock);
@@ -145,6 +198,8 @@ int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
 		hs->free_head = h->next_free;
 		h->ino = ino;
 		h->generation++;
+		h->rdwr = (open_flags & O_ACCMODE) == O_RDWR;
+		h->told_size = attr.size;
 		chain_add(hs, h);
 		hs->nr_open++;
 		*ret_fh = (uint64_t)h->generation << 32 | (h - hs->slot);

@@ -282,6 +282,7 @@ static void tell_kernel(struct sfs_conn *conn,
 {
 	uint64_t ino = taken->nr << GROUP_SHIFT, bits;
 	unsigned int i, bit;
+	bool pages;
 
 	if (taken->names && conn->session.minor >= FW_MINOR_EPOCH)
 		sfs_notify_epoch(conn);
@@ -289,9 +290,10 @@ static void tell_kernel(struct sfs_conn *conn,
 		bits = taken->attr[i] | taken->pages[i];
 		for (; bits; bits &= bits - 1) {
 			bit = __builtin_ctzll(bits);
-			sfs_notify_inval(conn, ino + bit,
-					 taken->pages[i] >> bit & 1 ? 0 : -1,
-					 0);
+			pages = taken->pages[i] >> bit & 1;
+			if (pages && sfs_reqs_resizing(conn, ino + bit))
+				pages = false;
+			sfs_notify_inval(conn, ino + bit, pages ? 0 : -1, 0);
 		}
 	}
 }

@@ -43,6 +43,8 @@ static __u64 valid_s(struct sfs_req *req, const struct sfs_attr *attr,
 {
 	uint64_t valid = sfs_known_attr(req, attr->ino);
 
+	sfs_handle_grown(&req->conn->handles, attr->ino, attr->size);
+
 	if (attr->flags & SFS_ATTR_SHRINKING)
 		return 0;
 	return fresh && atomic_load(&req->conn->vol->several) ? 0 : valid;
@@ -164,8 +166,10 @@ static void setattr_from_wire(const struct fw_setattr_in *in,
  * A new size is a change of contents.  While it is being set the kernel writes
  * back no page of the file; so if it is told to drop one that was stored into,
  * because the cluster lock is wanted elsewhere, that waits for this truncation,
- * which waits for the lock.  The watcher (known.c) finds out, and then it is
- * done under the lock that the mount still has.
+ * which waits for the lock.  So pages of a file that somebody may store into
+ * are not dropped then, but after the answer.  A truncation that comes in the
+ * middle of that is found by the watcher (known.c), and done under the lock that
+ * the mount still has.
  */
 static int begin_resize(struct sfs_req *req, struct sfs_change *ch)
 {
@@ -235,6 +239,9 @@ void op_setattr(struct sfs_req *req)
 		sfs_reply_err(req, ret);
 	else
 		reply_attr(req, &attr, true);
+	/* what could not be dropped meanwhile */
+	if (atomic_load(&req->drop_after))
+		sfs_notify_inval(req->conn, req->d.h->nodeid, 0, 0);
 }
 
 /* Only access(2) itself comes here: default_permissions does the rest. */

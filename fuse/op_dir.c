@@ -23,7 +23,7 @@ void op_opendir(struct sfs_req *req)
 	struct fw_open_out out = { 0 };
 	int ret;
 
-	ret = sfs_handle_open(&conn->handles, conn->fs, req->d.h->nodeid,
+	ret = sfs_handle_open(&conn->handles, conn->fs, req->d.h->nodeid, 0,
 			      &out.fh);
 	if (ret < 0)
 		sfs_reply_err(req, ret);

@@ -95,17 +95,18 @@ int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr)
 	int ret;
 
 	if (!atomic_load(&conn->vol->several) ||
-	    !sfs_handle_size_due(&conn->handles, ino, req->seq, false))
+	    !sfs_handle_end_due(&conn->handles, ino, req->seq))
 		return sfs_getattr(conn->fs, ino, ret_attr);
 	ret = sfs_use_begin(conn->fs, ino, SFS_USE_READ, &use);
 	if (ret < 0)
 		return ret;
 	ret = sfs_getattr(conn->fs, ino, &attr);
-	if (ret == 0 && S_ISREG(attr.mode) && attr.size) {
+	if (ret == 0 && S_ISREG(attr.mode) && attr.size &&
+	    sfs_handle_end_safe(&conn->handles, ino, attr.size)) {
 		pthread_rwlock_rdlock(contents_lock(conn, ino));
 		push_end(conn, ino, attr.size);
 		/* others may rely on it from here on, not before */
-		sfs_handle_size_due(&conn->handles, ino, req->seq, true);
+		sfs_handle_end_told(&conn->handles, ino, req->seq);
 		pthread_rwlock_unlock(contents_lock(conn, ino));
 	}
 	sfs_use_end(conn->fs, &use);
@@ -152,7 +153,8 @@ void op_open(struct sfs_req *req)
 	struct fw_open_out out = { 0 };
 	int ret;
 
-	ret = sfs_handle_open(&conn->handles, conn->fs, ino, &out.fh);
+	ret = sfs_handle_open(&conn->handles, conn->fs, ino, in->flags,
+			      &out.fh);
 	if (ret < 0) {
 		sfs_reply_err(req, ret);
 		return;
@@ -423,6 +425,7 @@ void op_write(struct sfs_req *req)
 	}
 	req->result[0] = off;
 	req->result[1] = n;
+	sfs_handle_grown(&conn->handles, req->d.h->nodeid, off + n);
 	if (in->flags & (O_SYNC | O_DSYNC))
 		sfs_defer(req, &conn->slow, finish_write);
 	else if (conn->drop_pages && n)

@@ -191,7 +191,7 @@ void op_create(struct sfs_req *req)
 		ret = -ESTALE;
 	if (ret == 0)
 		ret = sfs_handle_open(&conn->handles, conn->fs, attr.ino,
-				      &out.open.fh);
+				      in->flags, &out.open.fh);
 	if (ret < 0) {
 		sfs_reply_err(req, ret);
 		return;

@@ -167,11 +167,22 @@ static void drop_stores(struct sfs_conn *conn, uint64_t ino, int err)
 void sfs_stores_flush(struct sfs_conn *conn, uint64_t ino)
 {
 	struct sfs_change ch;
+	struct sfs_use use;
 	int ret;
 
-	if (!atomic_load(&conn->stores.nr))
-		return;
-	ret = sfs_change_begin(conn, ino, 0, &ch);
+	/*
+	 * The lock is fetched first: a truncation that is in the way of giving
+	 * it up (op_attr.c) must not find us waiting with the inode's lock.
+	 */
+	do {
+		if (!atomic_load(&conn->stores.nr))
+			return;
+		ret = sfs_use_begin(conn->fs, ino, SFS_USE_WRITE, &use);
+		if (ret == 0) {
+			sfs_use_end(conn->fs, &use);
+			ret = sfs_change_begin(conn, ino, SFS_USE_NOWAIT, &ch);
+		}
+	} while (ret == -EAGAIN);
 	if (ret == 0) {
 		sfs_stores_write(conn, ino);
 		sfs_change_end(conn, &ch);
