@@ -22,6 +22,7 @@
 #include "port.h"
 
 struct sfs_fs;
+struct sfs_hub;
 struct sfs_server;
 
 /* ---- volumes, servers, mounts ------------------------------------------ */
@@ -76,12 +77,28 @@ int sfs_read_identity(struct sfs_host *host, int dev,
 		      struct sfs_volume_id *ret_id);
 
 /*
- * Starts the server of the volume: validates both identities against each
- * other, reads roots and log, begins a new term.
+ * Where the server of a volume and its mounts in this machine meet.  Made
+ * before all of them and destroyed after them.
  */
-int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv);
+int sfs_hub_create(struct sfs_host *host, struct sfs_hub **ret_hub);
+void sfs_hub_destroy(struct sfs_hub *hub);
+
+/*
+ * Starts the server of the volume: validates both identities against each
+ * other, reads roots and log, begins a new term.  -EBUSY when @hub has one.
+ * Mounts of @hub that a server before this one had go on with it; those of
+ * which nobody knows any more are reclaimed.
+ */
+int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
+		     struct sfs_server **ret_srv);
 /* All mounts have gone.  Writes a checkpoint so that the next start is quick. */
 void sfs_server_stop(struct sfs_server *srv);
+/*
+ * As a crash of the server alone: when this returns it has written and sent
+ * its last, and its memory is free.  Its mounts live; what needs a server waits
+ * until another one is started.
+ */
+void sfs_server_kill(struct sfs_server *srv);
 
 struct sfs_mount_opts {
 	__u32 commit_interval_ms;	/* 100..60000, default 5000 */
@@ -97,13 +114,23 @@ void sfs_mount_opts_default(struct sfs_mount_opts *opts);
  */
 void sfs_set_mount_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);
 
-int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
+/*
+ * Waits for a server to listen at @hub; -EINTR when killed meanwhile.
+ */
+int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs);
 /*
  * Publishes what is left and departs.  No other call runs meanwhile or after.
  * Returns the error of that last publish; the mount is gone in any case.
  */
 int sfs_unmount(struct sfs_fs *fs);
+/*
+ * The end of a mount that is not to publish anything more, for example because
+ * it has failed: as if it had died.  Nothing that the host began on its devices
+ * is under way, no other call runs meanwhile or after; what is open is
+ * forgotten.
+ */
+void sfs_mount_discard(struct sfs_fs *fs);
 
 /*
  * Before an unmount that must not take long: publishes what is left, and
@@ -264,6 +291,15 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 /* Excl(dir), Excl(ino). */
 int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u64 ino);
+/*
+ * sfs_unlink() by a host that has opened @ino @opens times and promises that
+ * until it has closed them all it makes no use of the inode: if nobody else has
+ * it open, it may be gone with its last name.  *@ret_attr is the inode after
+ * it, with nlink 0 when this was the last; may be NULL.
+ */
+int sfs_unlink_unused(struct sfs_fs *fs, const struct sfs_cred *cred,
+		      __u64 dir, const char *name, __u32 len, __u64 ino,
+		      __u32 opens, struct sfs_attr *ret_attr);
 int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino);
 
@@ -448,6 +484,82 @@ __s64 sfs_file_write(struct sfs_fs *fs, __u64 ino, __u64 off, const void *buf,
 int sfs_fsync(struct sfs_fs *fs, __u64 ino, int datasync);
 /* sync: the same for all. */
 int sfs_sync(struct sfs_fs *fs);
+
+/* ---- locks of flock() and fcntl() ----------------------------------------- */
+
+/*
+ * Locks between all mounts of the volume.  They are kept by the server for as
+ * long as the mount lives, also over a restart of the server, and belong to
+ * whoever the host says: the owner of a POSIX lock is a process (its table of
+ * files), of the other kinds an open file.  POSIX and OFD locks are in each
+ * other's way, flock's in neither's; ranges matter to the first two alone.
+ *
+ * An owner that sets a range anew replaces what it had there; flock's drops the
+ * old one first, whether or not it gets the new one, as flock(2) says.
+ */
+enum sfs_flock_kind {
+	SFS_FLOCK_POSIX = 0,
+	SFS_FLOCK_OFD = 1,
+	SFS_FLOCK_FLOCK = 2,
+};
+enum sfs_flock_type {
+	SFS_FLOCK_NONE = 0,	/* unlocks */
+	SFS_FLOCK_READ = 1,
+	SFS_FLOCK_WRITE = 2,
+};
+struct sfs_flock {
+	__u64 ino;
+	__u64 owner;
+	__u64 start;
+	__u64 end;		/* the last byte that is meant */
+	__u64 rid;		/* of an answer: the mount that holds it */
+	__u32 pid;		/* for whoever asks who is in the way */
+	__u8 kind;		/* enum sfs_flock_kind */
+	__u8 type;		/* enum sfs_flock_type */
+};
+
+enum sfs_flock_call {
+	SFS_FLOCK_SET,		/* -EAGAIN when it is not free */
+	SFS_FLOCK_WAIT,		/* ... waits; -EDEADLK for POSIX locks */
+	SFS_FLOCK_GET,		/* what is in the way */
+};
+/*
+ * Called once for each call that was begun, by a worker of the core or by
+ * whoever begins or ends it; may sleep but waits for no other call.  @lk is
+ * what is in the way, for GET alone, its type NONE when nothing is.
+ *
+ * 0, -EAGAIN, -EDEADLK, -EINTR (it was ended), -ENOLCK (there are too many),
+ * -EIO (the mount is down), -ENOMEM.
+ */
+typedef void (*sfs_flock_done_t)(void *arg, int ret,
+				 const struct sfs_flock *lk);
+/* @ret_ticket names the call from before @done may come; 0 never does. */
+void sfs_flock_begin(struct sfs_fs *fs, int call, const struct sfs_flock *lk,
+		     sfs_flock_done_t done, void *arg, __u64 *ret_ticket);
+/*
+ * Ends a WAIT: @done soon comes with -EINTR and nothing changed, or with
+ * another result that was faster.  Harmless for calls that are over.
+ */
+void sfs_flock_cancel(struct sfs_fs *fs, __u64 ticket);
+/*
+ * For an owner that dies: @done has come, or is being called, when this
+ * returns.  What the call may have locked is unlocked again; an unlock is
+ * completed behind the caller's back, before anything else of this owner.
+ */
+void sfs_flock_abandon(struct sfs_fs *fs, __u64 ticket);
+
+/* The same, waiting, until the thread is being killed (-EINTR, abandoned). */
+int sfs_file_lock(struct sfs_fs *fs, const struct sfs_flock *lk, int wait);
+int sfs_file_getlk(struct sfs_fs *fs, struct sfs_flock *lk);
+/* All that @owner has on @ino, of POSIX and OFD or of flock; quick if nothing. */
+int sfs_file_locks_release(struct sfs_fs *fs, __u64 ino, __u64 owner,
+			   int kind);
+/*
+ * The first piece of @lk's range that its owner holds, into @ret_lk; 1, or 0
+ * when it holds nothing there.  For hosts that keep a copy.
+ */
+int sfs_flock_held(struct sfs_fs *fs, const struct sfs_flock *lk,
+		   struct sfs_flock *ret_lk);
 
 /* ---- questions archive software asks ----------------------------------- */
 

@@ -10,10 +10,11 @@
  * data of a WRITE begins, so that it can go to the device as it is.
  *
  * Requests under way are found by their number for FUSE_INTERRUPT.  One that
- * still waits for a thread of a pool is answered with EINTR at once; one
- * that is being worked on learns of it through sfs_port_killed() when its
- * caller is about to die.  An interrupt that finds nothing has overtaken its
- * request or come too late: EAGAIN lets the kernel sort that out.
+ * still waits for a thread of a pool is answered with EINTR at once, where that
+ * may be; one that waits for a file lock is cancelled there, and one that is
+ * being worked on learns of it through sfs_port_killed() when its caller is
+ * about to die.  An interrupt that finds nothing has overtaken its request or
+ * come too late: EAGAIN lets the kernel sort that out.
  *
  * Threads end when the kernel has let go of the mount (ENODEV), or when told
  * to: a signal gets them out of a read, repeated until they have noticed.
@@ -199,18 +200,83 @@ static bool may_cancel(const struct sfs_req *req)
 	       sfs_thread_dying(req->d.h->pid);
 }
 
+/* With active_lock. */
+static struct sfs_req *find_active(struct sfs_conn *conn, uint64_t unique)
+{
+	struct sfs_req *req = *active_bucket(conn, unique);
+
+	while (req && req->d.h->unique != unique)
+		req = req->active_next;
+	return req;
+}
+
+/* Who dies does not wait for the server's answer to that. */
+static void interrupt_lock(struct sfs_conn *conn, uint64_t ticket,
+			   uint32_t tid)
+{
+	if (ticket && sfs_thread_dying(tid))
+		sfs_flock_abandon(conn->fs, ticket);
+	else if (ticket)
+		sfs_flock_cancel(conn->fs, ticket);
+}
+
+void sfs_req_has_ticket(struct sfs_conn *conn, uint64_t unique,
+			uint64_t ticket)
+{
+	bool interrupted = false;
+	struct sfs_req *req;
+	uint32_t tid = 0;
+
+	pthread_mutex_lock(&conn->active_lock);
+	req = find_active(conn, unique);
+	if (req) {
+		req->ticket = ticket;
+		interrupted = atomic_load(&req->interrupted);
+		tid = req->d.h->pid;
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+	if (interrupted)
+		interrupt_lock(conn, ticket, tid);
+}
+
+/* Until nobody waits for a lock any more; no request comes meanwhile. */
+static void end_lock_calls(struct sfs_conn *conn)
+{
+	struct timespec step = { .tv_nsec = 1000000 };
+	struct sfs_req *req;
+	uint64_t ticket;
+	int i;
+
+	do {
+		ticket = 0;
+		pthread_mutex_lock(&conn->active_lock);
+		for (i = 0; i < NR_ACTIVE && !ticket; i++) {
+			for (req = conn->active[i]; req && !ticket;
+			     req = req->active_next)
+				ticket = req->ticket;
+		}
+		pthread_mutex_unlock(&conn->active_lock);
+		if (ticket) {
+			sfs_flock_abandon(conn->fs, ticket);
+			nanosleep(&step, NULL);
+		}
+	} while (ticket);
+}
+
 static void interrupt(struct sfs_req *irq)
 {
 	const struct fw_interrupt_in *in = irq->d.arg;
 	struct sfs_conn *conn = irq->conn;
 	bool cancelled = false;
+	uint64_t ticket = 0;
 	struct sfs_req *req;
+	uint32_t tid = 0;
 
 	pthread_mutex_lock(&conn->active_lock);
-	req = *active_bucket(conn, in->unique);
-	while (req && req->d.h->unique != in->unique)
-		req = req->active_next;
+	req = find_active(conn, in->unique);
 	if (req) {
+		ticket = req->ticket;
+		tid = req->d.h->pid;
 		atomic_store(&req->interrupted, 1);
 		/* being active keeps it from being freed meanwhile */
 		if (req->queued_in && may_cancel(req))
@@ -222,6 +288,7 @@ static void interrupt(struct sfs_req *irq)
 		sfs_reply_err(irq, -EAGAIN);
 	else
 		irq->replied = true;
+	interrupt_lock(conn, ticket, tid);
 	if (cancelled) {
 		sfs_reply_err(req, -EINTR);
 		sfs_req_free(req);
@@ -359,6 +426,10 @@ static bool may_wait(const struct sfs_req *req)
 	case FW_FSYNC:
 	case FW_FSYNCDIR:
 	case FW_IOCTL:
+	case FW_GETLK:
+	case FW_SETLK:
+	case FW_SETLKW:
+	case FW_FLUSH:
 	case FW_DESTROY:
 		return false;
 	default:
@@ -609,6 +680,7 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 	conn->opts = *opts;
 	conn->noatime = opts->mount_flags & MS_NOATIME;
 	pthread_mutex_init(&conn->active_lock, NULL);
+	sfs_lockers_init(&conn->lockers);
 	sfs_workpool_init(&conn->slow, 16);
 	sfs_workpool_init(&conn->user, 16);
 	sfs_workpool_init(&conn->notify, 16);
@@ -693,7 +765,7 @@ int sfs_conn_open(struct sfs_volume *vol, const struct sfs_options *opts,
 		return -ENOMEM;
 	count_mount(vol);
 	sfs_options_mount(opts, &mount_opts);
-	ret = sfs_mount(vol->host, vol->srv, &mount_opts, &conn->fs);
+	ret = sfs_mount(vol->host, vol->hub, &mount_opts, &conn->fs);
 	if (ret < 0) {
 		conn->fs = NULL;
 		sfs_log(SFS_LOG_ERR, "%s: cannot be mounted: %s",
@@ -804,6 +876,7 @@ static void stop_serving(struct sfs_conn *conn)
 	atomic_store(&conn->stop, true);
 	for (i = 0; i < conn->nr_queues; i++)
 		join_queue(&conn->queue[i]);
+	end_lock_calls(conn);
 	sfs_known_unwatch(conn);
 	sfs_workpool_stop(&conn->ops);
 	sfs_workpool_stop(&conn->pages);
@@ -823,6 +896,7 @@ int sfs_conn_destroy(struct sfs_conn *conn)
 	stop_serving(conn);
 	sfs_status_remove(conn->status);
 	sfs_handles_exit(&conn->handles, conn->fs);
+	sfs_lockers_exit(&conn->lockers);
 	if (conn->fs)
 		ret = sfs_unmount(conn->fs);
 	if (ret < 0)

@@ -67,16 +67,21 @@ int sfs_volume_start(const char *meta, const char *data,
 	ret = sfs_owner_claim(vol->host);
 	if (ret < 0)
 		goto err_close;
-	ret = sfs_server_start(vol->host, &vol->srv);
+	ret = sfs_hub_create(vol->host, &vol->hub);
+	if (ret < 0)
+		goto err_close;
+	ret = sfs_server_start(vol->host, vol->hub, &vol->srv);
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "%s: the server does not start: %s",
 			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		goto err_close;
+		goto err_hub;
 	}
 	sfs_status_clear(vol->host->id[SFS_DEV_META].fsid);
 	*ret_vol = vol;
 	return 0;
 
+err_hub:
+	sfs_hub_destroy(vol->hub);
 err_close:
 	sfs_host_close(vol->host);
 err_free:
@@ -88,6 +93,7 @@ void sfs_volume_stop(struct sfs_volume *vol)
 {
 	sfs_owner_stopping(vol->host);
 	sfs_server_stop(vol->srv);
+	sfs_hub_destroy(vol->hub);
 	sfs_owner_release(vol->host, !vol->dirty);
 	sfs_host_close(vol->host);
 	pthread_mutex_destroy(&vol->lock);

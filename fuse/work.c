@@ -139,22 +139,44 @@ static struct sfs_req *copy_req(const struct sfs_req *req, bool all)
 	return copy;
 }
 
-static void defer(struct sfs_req *req, struct sfs_workpool *wp,
-		  void (*fn)(struct sfs_req *req), bool all)
+/* The same, not to be found yet. */
+static struct sfs_req *take_over(struct sfs_req *req, bool all)
 {
 	struct sfs_req *work;
-	bool ok;
 
 	work = copy_req(req, all);
 	if (!work) {
 		sfs_reply_err(req, -ENOMEM);
-		return;
+		return NULL;
 	}
 	req->deferred = true;
 	sfs_req_deactivate(req);
 	/* from here on nobody finds @req; it may have been found till now */
 	if (atomic_load(&req->interrupted))
 		atomic_store(&work->interrupted, 1);
+	return work;
+}
+
+struct sfs_req *sfs_req_detach(struct sfs_req *req)
+{
+	struct sfs_req *work;
+
+	assert(!req->on_heap);
+	work = take_over(req, false);
+	if (work)
+		sfs_req_activate(work);
+	return work;
+}
+
+static void defer(struct sfs_req *req, struct sfs_workpool *wp,
+		  void (*fn)(struct sfs_req *req), bool all)
+{
+	struct sfs_req *work;
+	bool ok;
+
+	work = take_over(req, all);
+	if (!work)
+		return;
 	work->fn = fn;
 	/* a write has happened and must not be answered as if it had not */
 	if (all || req->d.h->opcode != FW_WRITE)

@@ -11,6 +11,10 @@
  * A dentry, also one that says that there is no such name, is valid as long as
  * its d_time is the gen of its directory.  0 is never a gen.
  *
+ * Unlinking what nobody else uses takes the inode along at once.  To know that,
+ * the dentry leaves the cache before its name goes, and whoever asks for the
+ * inode by its number waits for the outcome.
+ *
  * After a change, the times, size and links of directories are not read at
  * once but when somebody asks for them; the links of what lost a name are,
  * because the VFS decides by them when to evict.
@@ -393,7 +397,74 @@ static void lost_name(struct inode *inode)
 	sfs_ki_refresh(inode);
 }
 
-static int remove_name(struct inode *dir, struct dentry *dentry, bool is_dir)
+/*
+ * Whether the VFS's caller is alone with an inode that is going to lose a name,
+ * and from then on stays so: no walk finds the dentry any more, not even one
+ * that looks at it right now without a reference (d_seq), and sfs_iget() waits.
+ * The dentry and the VFS itself have one reference each.
+ */
+static bool alone_with(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	bool alone;
+
+	/* pages may be written at any time, which needs the inode */
+	if (!mapping_empty(inode->i_mapping))
+		return false;
+	spin_lock(&inode->i_lock);
+	spin_lock(&dentry->d_lock);
+	alone = d_count(dentry) == 1 && atomic_read(&inode->i_count) <= 2 &&
+		hlist_is_singular_node(&dentry->d_u.d_alias, &inode->i_dentry);
+	if (alone) {
+		set_bit(SFS_KI_LEAVING, &SFS_KI(inode)->flags);
+		__d_drop(dentry);
+	}
+	spin_unlock(&dentry->d_lock);
+	spin_unlock(&inode->i_lock);
+	return alone;
+}
+
+/* The inode still has a name. */
+static void stays(struct dentry *dentry, bool found)
+{
+	clear_bit(SFS_KI_LEAVING, &SFS_KI(d_inode(dentry))->flags);
+	if (found)
+		d_rehash(dentry);
+}
+
+static int unlink(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	const struct qstr *name = &dentry->d_name;
+	struct sfs_fs *fs = SFS_FS(dir);
+	struct sfs_attr attr;
+	struct sfs_caller c;
+	struct sfs_ilock il;
+	bool alone;
+	int ret;
+
+	ret = sfs_caller_init(&c);
+	if (ret < 0)
+		return ret;
+	alone = alone_with(dentry);
+	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
+	ret = sfs_unlink_unused(fs, &c.cred, dir->i_ino, name->name, name->len,
+				inode->i_ino, alone ? 1 : 0, &attr);
+	sfs_iunlock(fs, &il);
+	sfs_caller_exit(&c);
+	trace_sfs_unlink(dir, name, inode->i_ino, ret);
+	if (alone && (ret < 0 || attr.nlink))
+		stays(dentry, ret < 0);
+	if (ret == -ESTALE || ret == -ENOENT)
+		dentry_stale(dentry);
+	if (ret < 0)
+		return ret;
+	sfs_ki_stale_stat(dir);
+	sfs_ki_take(inode, &attr, false);
+	return 0;
+}
+
+static int rmdir(struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = d_inode(dentry);
 	const struct qstr *name = &dentry->d_name;
@@ -406,12 +477,8 @@ static int remove_name(struct inode *dir, struct dentry *dentry, bool is_dir)
 	if (ret < 0)
 		return ret;
 	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
-	if (is_dir)
-		ret = sfs_rmdir(fs, &c.cred, dir->i_ino, name->name, name->len,
-				inode->i_ino);
-	else
-		ret = sfs_unlink(fs, &c.cred, dir->i_ino, name->name,
-				 name->len, inode->i_ino);
+	ret = sfs_rmdir(fs, &c.cred, dir->i_ino, name->name, name->len,
+			inode->i_ino);
 	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
 	trace_sfs_unlink(dir, name, inode->i_ino, ret);
@@ -422,16 +489,6 @@ static int remove_name(struct inode *dir, struct dentry *dentry, bool is_dir)
 	sfs_ki_stale_stat(dir);
 	lost_name(inode);
 	return 0;
-}
-
-static int unlink(struct inode *dir, struct dentry *dentry)
-{
-	return remove_name(dir, dentry, false);
-}
-
-static int rmdir(struct inode *dir, struct dentry *dentry)
-{
-	return remove_name(dir, dentry, true);
 }
 
 /* ---- moving -------------------------------------------------------------- */
@@ -578,4 +635,7 @@ const struct file_operations sfs_dir_fops = {
 	.iterate_shared = iterate,
 	.fsync = sfs_fsync_vfs,
 	.unlocked_ioctl = sfs_ioctl_vfs,
+	.lock = sfs_lock_vfs,
+	.flock = sfs_flock_vfs,
+	.setlease = simple_nosetlease,
 };

@@ -16,7 +16,8 @@
  *
  * Locks, outermost first:
  *
- *	i_rwsem (parents before children, as the VFS takes them)
+ *	i_rwsem (parents before children, as the VFS takes them; sfs_iget() may
+ *	wait for that of the inode it finds, so it counts as a child)
  *	mapping->invalidate_lock
  *	folio locks, then writeback
  *	the core's ilocks (sfs_ilock_*), around each call of the core that asks
@@ -31,6 +32,7 @@
  * of its writeback the VFS inode is ahead (aops.c).
  */
 
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
@@ -75,6 +77,13 @@ struct sfs_sb {
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
+	struct workqueue_struct *sync_wq; /* I: sfs_write_and_wait() */
+	/* umount -f, super.c */
+	struct work_struct force_work;
+	struct completion force_done;
+	spinlock_t force_lock;
+	bool forcing;			/* L(force_lock): the work has a reference */
+	bool given_up;			/* L(force_lock): and keeps it */
 	bool failed;			/* O(unmount): the last publish failed */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
 };
@@ -88,6 +97,7 @@ enum sfs_ki_flags {
 	SFS_KI_STALE,		/* the core has newer attributes, see sfs_ki_refresh() */
 	SFS_KI_STALE_STAT,	/* the same, but mode and owner are as they were */
 	SFS_KI_OPENED,		/* sfs_inode_open() succeeded for it */
+	SFS_KI_LEAVING,		/* i_lock, to set: its last name goes, nobody else has it */
 };
 
 /* One VFS inode per inode number of a mount; allocated with 0s and a lock. */
@@ -101,6 +111,7 @@ struct sfs_ki {
 	 */
 	unsigned long gen;
 	struct mutex lock;		/* who refreshes */
+	struct mutex flock_mutex;	/* who records file locks, lock.c */
 	struct sfs_time crtime;		/* I */
 
 	/* aops.c: ends of writeback that wait for their worker */
@@ -198,6 +209,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync);
 
 /* ---- aops.c ----------------------------------------------------------------- */
 
+int sfs_write_and_wait(struct file *file, loff_t start, loff_t end);
 void sfs_aops_init_inode(struct sfs_ki *ki);	/* of each new one */
 /*
  * ATTR_SIZE of a regular file: page cache, writeback and the core in the right
@@ -235,6 +247,11 @@ int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
 /* Of regular files and directories; all others ENOTTY. */
 long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg);
 ssize_t sfs_listxattr_vfs(struct dentry *dentry, char *buf, size_t size);
+
+/* ---- lock.c -------------------------------------------------------------------- */
+
+int sfs_lock_vfs(struct file *file, int cmd, struct file_lock *fl);
+int sfs_flock_vfs(struct file *file, int cmd, struct file_lock *fl);
 
 /* ---- options.c ---------------------------------------------------------------- */
 

@@ -4,7 +4,8 @@
  *
  * The core counts an inode as in use for as long as the VFS has it cached, so
  * one whose last name goes is deleted when the VFS has evicted it, and never
- * under it.
+ * under it.  Only an unlink that is alone with an inode gives it up before
+ * (dir.c), and from then to the eviction nobody gets it.
  *
  * Attributes are taken over when the inode comes into the cache and with the
  * answers of operations that return them.  Otherwise the copy is marked as
@@ -41,6 +42,7 @@ static void ki_init_once(void *obj)
 
 	inode_init_once(&ki->vfs);
 	mutex_init(&ki->lock);
+	mutex_init(&ki->flock_mutex);
 }
 
 int sfs_inode_cache_init(void)
@@ -166,7 +168,8 @@ int sfs_ki_refresh(struct inode *inode)
 	if (likely(!(READ_ONCE(ki->flags) &
 		     (BIT(SFS_KI_STALE) | BIT(SFS_KI_STALE_STAT)))))
 		return 0;
-	mutex_lock(&ki->lock);
+	if (mutex_lock_killable(&ki->lock))
+		return -EINTR;
 	/* before reading: what changes from here on sets them again */
 	clear_bit(SFS_KI_STALE, &ki->flags);
 	clear_bit(SFS_KI_STALE_STAT, &ki->flags);
@@ -237,6 +240,21 @@ static int fill_new(struct inode *inode)
 	return 0;
 }
 
+/*
+ * An unlink found itself alone with the inode, and the caller has come after
+ * that (both look under i_lock): whether the inode stays is known when the
+ * unlink has let go of i_rwsem.
+ */
+static struct inode *wait_leaving(struct inode *inode)
+{
+	inode_lock_shared(inode);
+	inode_unlock_shared(inode);
+	if (!test_bit(SFS_KI_LEAVING, &SFS_KI(inode)->flags))
+		return inode;
+	iput(inode);
+	return ERR_PTR(-ENOENT);
+}
+
 struct inode *sfs_iget(struct super_block *sb, u64 ino)
 {
 	struct inode *inode;
@@ -245,8 +263,11 @@ struct inode *sfs_iget(struct super_block *sb, u64 ino)
 	inode = iget_locked(sb, ino);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	if (!(inode->i_state & I_NEW))
+	if (!(inode->i_state & I_NEW)) {
+		if (unlikely(test_bit(SFS_KI_LEAVING, &SFS_KI(inode)->flags)))
+			return wait_leaving(inode);
 		return inode;
+	}
 	ret = fill_new(inode);
 	sfs_vfs_count(sb, iget);
 	trace_sfs_iget(inode, ret);
@@ -322,7 +343,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync)
 	int ret;
 
 	sfs_vfs_count(inode->i_sb, fsync);
-	ret = file_write_and_wait_range(file, start, end);
+	ret = sfs_write_and_wait(file, start, end);
 	if (ret == 0)
 		ret = sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
 	trace_sfs_fsync(inode, ret);

@@ -377,19 +377,28 @@ static int start_server(struct sfs_volume *vol, struct start *st)
 	struct sfs_host *host = &vol->host;
 	int ret;
 
+	ret = sfs_hub_create(host, &vol->hub);
+	if (ret < 0)
+		return ret;
 	/* its lines are also in the log: there may be several */
 	sfs_env_listen(host, false);
-	ret = sfs_server_start(host, &vol->srv);
+	ret = sfs_server_start(host, vol->hub, &vol->srv);
 	sfs_env_listen_end(host);
 	if (ret < 0) {
 		say(st->fc, "%s: cannot start the server of the volume: error %d%s%s",
 		    st->path[SFS_DEV_META], ret, host->said[0] ? ": " : "",
 		    host->said);
-		return ret;
+		goto err_hub;
 	}
 	ret = sfs_shrinker_create(NULL, vol->srv, host->name, &vol->shrinker);
 	if (ret < 0)
-		sfs_server_stop(vol->srv);
+		goto err_server;
+	return 0;
+
+err_server:
+	sfs_server_stop(vol->srv);
+err_hub:
+	sfs_hub_destroy(vol->hub);
 	return ret;
 }
 
@@ -442,6 +451,7 @@ static void stop(struct sfs_volume *vol)
 	sfs_owner_stopping(vol->owner);
 	sfs_shrinker_destroy(vol->shrinker);
 	sfs_server_stop(vol->srv);
+	sfs_hub_destroy(vol->hub);
 	sfs_owner_release(vol->owner, !vol->failed && !sfs_host_fenced(host));
 	sfs_block_stop(host);
 	sfs_env_exit(host);
@@ -513,6 +523,8 @@ static int enter(struct start *st, const dev_t *devt, struct sfs_volume *fresh,
 {
 	unsigned long changes;
 	struct sfs_volume *vol;
+	bool abandoned;
+	long left;
 	int ret;
 
 	for (;;) {
@@ -520,13 +532,23 @@ static int enter(struct start *st, const dev_t *devt, struct sfs_volume *fresh,
 			return -EINTR;
 		vol = find_volume(devt);
 		ret = vol ? match(st, vol, devt) : 0;
-		if (ret < 0 || !vol || vol->state == SFS_VOLUME_READY)
+		abandoned = vol && vol->abandoned;
+		if (ret < 0 || !vol ||
+		    (vol->state == SFS_VOLUME_READY && !abandoned))
 			break;
 		changes = volumes_changes;
 		mutex_unlock(&volumes_lock);
-		if (wait_event_killable(volumes_wait,
-					READ_ONCE(volumes_changes) != changes))
+		left = wait_event_killable_timeout(volumes_wait,
+				READ_ONCE(volumes_changes) != changes,
+				abandoned ? msecs_to_jiffies(WAIT_LEAVING_MS) :
+					    MAX_SCHEDULE_TIMEOUT);
+		if (left < 0)
 			return -EINTR;
+		if (left == 0) {
+			say(st->fc, "%s: a device of this volume does not answer, and a forced unmount waits for that; try again when it works",
+			    st->path[SFS_DEV_DATA]);
+			return -EBUSY;
+		}
 	}
 	if (ret == 0 && vol && sfs_host_fenced(&vol->host)) {
 		say(st->fc, "%s: another host took this volume while it was mounted here; unmount it everywhere on this machine first",
@@ -593,11 +615,20 @@ void sfs_volume_put(struct sfs_volume *vol, bool failed)
 	last = --vol->users == 0;
 	if (last)
 		vol->state = SFS_VOLUME_STOPPING;
+	/* a mount that came just before has a superblock of its own now */
+	vol->abandoned = false;
 	mutex_unlock(&volumes_lock);
 	if (!last)
 		return;
 	stop(vol);
 	settle(vol, false);
+}
+
+void sfs_volume_abandon(struct sfs_volume *vol)
+{
+	mutex_lock(&volumes_lock);
+	vol->abandoned = true;
+	mutex_unlock(&volumes_lock);
 }
 
 void sfs_volume_set_rid(struct sfs_volume *vol, u64 rid)

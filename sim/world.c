@@ -180,17 +180,23 @@ int sim_try_mount(struct sim_world *w)
 {
 	int ret;
 
-	ret = sfs_server_start(w->host, &w->srv);
+	ret = sfs_hub_create(w->host, &w->hub);
 	if (ret)
 		return ret;
-	ret = sfs_mount(w->host, w->srv, &w->opts, &w->fs);
-	if (ret) {
-		sfs_server_stop(w->srv);
-		return ret;
-	}
+	ret = sfs_server_start(w->host, w->hub, &w->srv);
+	if (ret)
+		goto err_hub;
+	ret = sfs_mount(w->host, w->hub, &w->opts, &w->fs);
+	if (ret)
+		goto err_server;
 	if (w->freeze_bytes)
 		w->fs->freeze_bytes = w->freeze_bytes;
 	return 0;
+err_server:
+	sfs_server_stop(w->srv);
+err_hub:
+	sfs_hub_destroy(w->hub);
+	return ret;
 }
 
 void sim_mount(struct sim_world *w)
@@ -210,6 +216,7 @@ int sim_unmount(struct sim_world *w)
 	int ret = sfs_unmount(w->fs);
 
 	sfs_server_stop(w->srv);
+	sfs_hub_destroy(w->hub);
 	w->fs = NULL;
 	w->srv = NULL;
 	return ret;

@@ -4,6 +4,7 @@
 
 #include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include "port.h"
 

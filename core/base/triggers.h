@@ -15,7 +15,11 @@
 	X(COMPACT, "compaction begins with less than four slices")             \
 	X(JOB_END, "a compaction job ends after this step")                     \
 	X(REVOKE, "a mount gives up a cluster lock after a use of it")         \
-	X(DOWNGRADE, "... or keeps it for reading alone")
+	X(DOWNGRADE, "... or keeps it for reading alone")                      \
+	X(NET_DELAY, "a message between mount and server is late")             \
+	X(NET_LOSE, "... is lost")                                             \
+	X(NET_TWICE, "... arrives twice")                                      \
+	X(NET_CUT, "... is lost and its connection ends")
 
 enum sfs_trigger {
 #define SFS_TRIGGER_ENUM(name, text) SFS_TRIGGER_##name,

@@ -162,6 +162,7 @@ int sfs_check(struct sfs_host *host, const struct sfs_check_ops *ops,
 	sfs_slice_list_free(&ck->slices);
 	kvfree(ck->segs);
 	kvfree(ck->space.mem);
+	kvfree(ck->mounts.mem);
 	if (ck->store)
 		sfs_store_close(ck->store);
 	kvfree(ck);

@@ -47,6 +47,7 @@ struct sfs_checker {
 	u64 nr_segs;
 	u8 *segs;			/* enum sfs_seg_use of each */
 	struct sfs_facts space;		/* struct sfs_space_fact */
+	struct sfs_facts mounts;	/* u64: ids, ascending */
 
 	bool runs_whole;		/* all blocks of all runs were good */
 	struct sfs_engine vol;

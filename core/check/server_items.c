@@ -73,9 +73,10 @@ static int add_slice(struct sfs_checker *ck, const struct sfs_key *key,
 	return ret;
 }
 
-static void add_mount(struct sfs_checker *ck, const struct sfs_key *key,
-		      const void *val)
+static int add_mount(struct sfs_checker *ck, const struct sfs_key *key,
+		     const void *val)
 {
+	u64 *rid = sfs_fact_add(&ck->mounts, sizeof(*rid));
 	struct sfs_srv_mount rec;
 
 	memcpy(&rec, val, sizeof(rec));
@@ -83,6 +84,24 @@ static void add_mount(struct sfs_checker *ck, const struct sfs_key *key,
 		sfs_check_found(ck, ITEM ": version is %llu, expected at most %llu",
 				SFS_KEY_ARG(key), le64_to_cpu(rec.version),
 				ck->cnt.version);
+	if (!rid)
+		return -ENOMEM;
+	*rid = key->f2;
+	return 0;
+}
+
+/* Whatever says so is in front of what it has: the record of a mount goes last. */
+static void has_mount(struct sfs_checker *ck, const struct sfs_key *key)
+{
+	const u64 *rids = ck->mounts.mem;
+	size_t i;
+
+	for (i = 0; i < ck->mounts.nr; i++) {
+		if (rids[i] == key->f2)
+			return;
+	}
+	sfs_check_found(ck, ITEM ": there is no mount %016llx",
+			SFS_KEY_ARG(key), key->f2);
 }
 
 static void add_segment(struct sfs_checker *ck, const struct sfs_key *key)
@@ -108,6 +127,8 @@ static void add_segment(struct sfs_checker *ck, const struct sfs_key *key)
 	*seg |= owned ? SFS_SEG_IS_OWNED : SFS_SEG_IS_PENDING;
 	if (owned && key->f2 == SFS_SRV_OWNER_JOB)
 		*seg |= SFS_SEG_IS_JOB;
+	else if (owned)
+		has_mount(ck, key);
 }
 
 static int add_space(struct sfs_checker *ck, const struct sfs_key *key,
@@ -132,6 +153,8 @@ static int add_space(struct sfs_checker *ck, const struct sfs_key *key,
 	}
 	if (owned && !key->f2)
 		sfs_check_found(ck, ITEM ": owner is 0", SFS_KEY_ARG(key));
+	else if (owned)
+		has_mount(ck, key);
 	fact = sfs_fact_add(&ck->space, sizeof(*fact));
 	if (!fact)
 		return -ENOMEM;
@@ -158,7 +181,9 @@ static int add_item(struct sfs_checker *ck, const struct sfs_key *key,
 	case SFS_SRV_SLICE:
 		return add_slice(ck, key, val, len);
 	case SFS_SRV_MOUNT:
-		add_mount(ck, key, val);
+		return add_mount(ck, key, val);
+	case SFS_SRV_SLOT:
+		has_mount(ck, key);
 		return 0;
 	case SFS_SRV_OWNED:
 	case SFS_SRV_PENDING:

@@ -242,10 +242,22 @@ int sfs_engine_get(struct sfs_engine *eng, const struct sfs_key *key,
 int sfs_engine_next(struct sfs_engine *eng, struct sfs_key *key,
 		    const struct sfs_key *last, void *buf, u32 size)
 {
+	struct sfs_iter_item item;
 	struct sfs_iter it;
 	int ret;
 
-	sfs_iter_init(eng, &it, key, last);
+	ret = sfs_iter_first(eng, key, last, buf, size, &item);
+	if (ret <= 0)
+		return ret ?: -ENOENT;
+	if (!item.is_deletion) {
+		*key = item.key;
+		return item.val_len <= size ? (int)item.val_len : -ERANGE;
+	}
+	/* deleted items can be many: past them without starting over */
+	if (sfs_key_equal(&item.key, last))
+		return -ENOENT;
+	sfs_key_inc(&item.key);
+	sfs_iter_init(eng, &it, &item.key, last);
 	ret = sfs_iter_next(&it);
 	if (ret > 0) {
 		*key = it.key;

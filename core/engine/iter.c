@@ -399,6 +399,97 @@ void sfs_iter_init_slices(struct sfs_iter *it, struct sfs_run_reader *rd,
 	it->err = ret;
 }
 
+/* ---- the first item alone ------------------------------------------------ */
+
+/* What was found so far; @it.last is the last key that would be before it. */
+struct search {
+	struct sfs_iter it;
+	struct sfs_cursor cur;
+	struct sfs_iter_item *item;
+	void *buf;
+	u32 size;
+	bool found;
+	bool done;		/* nothing can be before it */
+};
+
+/* Sources come newest first: an older version of the same key is no longer. */
+static void found(struct search *s, const struct sfs_key *key, u8 kind,
+		  u32 val_len)
+{
+	s->item->key = *key;
+	s->item->val_len = val_len;
+	s->item->is_deletion = kind == SFS_ITEM_DELETION;
+	s->found = true;
+	s->done = sfs_key_equal(key, &s->it.first);
+	s->it.last = *key;
+	sfs_key_dec(&s->it.last);
+}
+
+static void search_gen(struct search *s, struct sfs_memgen *gen)
+{
+	struct sfs_memitem_copy item;
+
+	if (!s->done && sfs_memgen_next(gen, &s->it.first, &s->it.last, s->buf,
+					s->size, &item))
+		found(s, &item.key, item.kind, item.val_len);
+}
+
+static int search_slices(struct search *s, struct sfs_slice **slices, u32 nr,
+			 u32 at)
+{
+	struct sfs_cursor *cur = &s->cur;
+	int ret;
+
+	cur->slices = slices;
+	cur->nr_slices = nr;
+	cur->at = at;
+	ret = slices_seek(&s->it, cur, &s->it.first);
+	if (ret < 0 || !cur->valid)
+		return ret;
+	memcpy(s->buf, cur->val, min(s->size, cur->val_len));
+	found(s, &cur->key, cur->kind, cur->val_len);
+	sfs_run_cursor_exit(&cur->run_cur);
+	return 0;
+}
+
+static int search_manifest(struct search *s, struct sfs_manifest *man)
+{
+	struct sfs_level *level = man->levels[0];
+	int ret = 0;
+	u32 at;
+	u32 i;
+
+	for (i = 0; i < level->nr && !s->done && ret == 0; i++) {
+		if (sfs_slice_overlaps(level->slices[i], &s->it.first,
+				       &s->it.last))
+			ret = search_slices(s, &level->slices[i], 1, 0);
+	}
+	for (i = 1; i < SFS_MAX_LEVELS && !s->done && ret == 0; i++) {
+		level = man->levels[i];
+		if (level->nr && level_slice(&s->it, level, &at))
+			ret = search_slices(s, level->slices, level->nr, at);
+	}
+	return ret;
+}
+
+int sfs_iter_first(struct sfs_engine *eng, const struct sfs_key *first,
+		   const struct sfs_key *last, void *buf, u32 size,
+		   struct sfs_iter_item *ret_item)
+{
+	struct search s = { .item = ret_item, .buf = buf, .size = size };
+	struct sfs_view *view;
+	int ret;
+	u32 i;
+
+	init(&s.it, eng, first, last);
+	view = sfs_engine_view(eng);
+	for (i = 0; i < view->nr_gens; i++)
+		search_gen(&s, view->gens[i]);
+	ret = search_manifest(&s, view->man);
+	sfs_view_put(eng, view);
+	return ret < 0 ? ret : s.found;
+}
+
 void sfs_iter_passed(const struct sfs_iter *it, u32 i, u64 *ret_items,
 		     u64 *ret_deletions)
 {

@@ -49,6 +49,20 @@ int sfs_iter_next(struct sfs_iter *it);
 void sfs_iter_exit(struct sfs_iter *it);
 
 /*
+ * The first item of a range, deletion marks included, in the newest version:
+ * looks into one source after the other and needs no memory.  Returns 1 with as
+ * many bytes of the value in @buf as fit, 0 when there is none, or an errno.
+ */
+struct sfs_iter_item {
+	struct sfs_key key;
+	u32 val_len;
+	u8 is_deletion;
+};
+int sfs_iter_first(struct sfs_engine *eng, const struct sfs_key *first,
+		   const struct sfs_key *last, void *buf, u32 size,
+		   struct sfs_iter_item *ret_item);
+
+/*
  * Over @nr slices, newest source first, deletion marks included; for merging.
  * Pins nothing: the caller keeps the slices.
  */

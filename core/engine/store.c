@@ -90,6 +90,7 @@ struct sfs_store {
 	u64 durable;			/* L(wait_lock) */
 	int err;			/* L(wait_lock) */
 	bool checkpointing;		/* L(wait_lock) */
+	bool killed;			/* A */
 };
 
 void sfs_store_count(struct sfs_store *store, struct sfs_counters *cnt)
@@ -136,6 +137,12 @@ static void store_fail(struct sfs_store *store, int err)
 		store->err = err == -ENOMEM ? err : -EIO;
 	spin_unlock(&store->wait_lock);
 	wake_up_all(&store->wait);
+}
+
+void sfs_store_kill(struct sfs_store *store)
+{
+	WRITE_ONCE(store->killed, true);
+	store_fail(store, -EIO);
 }
 
 void sfs_store_lock(struct sfs_store *store)
@@ -626,6 +633,9 @@ static int write_root(struct sfs_store *store, struct sfs_manifest *man,
 	}
 	if (ret == 0)
 		ret = sfs_port_flush(store->host, SFS_DEV_META);
+	/* killed meanwhile, or what the root would rely on was not written */
+	if (ret == 0)
+		ret = sfs_store_error(store);
 	if (ret == 0)
 		ret = sfs_root_write(store->host, store->ident.id.fsid, &root);
 	if (ret == 0)
@@ -807,11 +817,11 @@ static int checkpoint(struct sfs_store *store)
 out:
 	sfs_port_trace(store->host, SFS_TRACE_CHECKPOINT, store->generation,
 		       items, ret);
-	if (ret < 0) {
+	if (ret < 0 && !READ_ONCE(store->killed))
 		sfs_err(store->host, "the server's checkpoint failed: error %d",
 			ret);
+	if (ret < 0)
 		store_fail(store, ret);
-	}
 	mutex_unlock(&store->checkpoint_mutex);
 	wake_up_all(&store->wait);
 	return ret;

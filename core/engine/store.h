@@ -60,6 +60,8 @@ u64 sfs_store_ticket(struct sfs_store *store);
 /* In place of end, when half of the changes were made: nothing goes on. */
 void sfs_store_poison(struct sfs_store *store, struct sfs_store_txn *txn,
 		      int err);
+/* Nothing is written any more, but what is under way; not an error to log. */
+void sfs_store_kill(struct sfs_store *store);
 int sfs_store_wait(struct sfs_store *store, u64 ticket);
 /* The last ticket that is durable. */
 u64 sfs_store_durable(struct sfs_store *store);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The worker: deleting inodes without names, finishing truncations.
+ * Deleting inodes without names; the worker, which finishes truncations, too.
  *
- * The last name of an inode goes in a hold that also writes an orphan item.
+ * An inode that nobody uses and that has no items but its own goes in the hold
+ * in which its last name goes.  That of any other goes in a hold that also
+ * writes an orphan item.
  * The inode stays whole while somebody has it open.  When nobody has, the
  * worker deletes what belongs to it in bounded steps, one hold each, and in the
  * last hold the inode item, its index entries and the orphan item together.
@@ -134,6 +136,35 @@ static int delete_step(struct sfs_fs *fs, struct sfs_inode *si,
 	return 0;
 }
 
+/* A scan after a while. */
+static void work_later(struct sfs_fs *fs)
+{
+	struct sfs_inodes *in = fs->inodes;
+	u32 ms = READ_ONCE(fs->opts.orphan_scan_delay_ms);
+
+	/* under the lock: nothing is queued once stopping is set */
+	spin_lock(&in->work_lock);
+	if (!in->stopping)
+		queue_delayed_work(in->wq, &in->scan, msecs_to_jiffies(ms));
+	spin_unlock(&in->work_lock);
+}
+
+/*
+ * The one place that decides whether the items of an inode that has no name, or
+ * is losing its last one, may go now: claims it for @busy if nobody uses it but
+ * for @opens of the caller.  Otherwise, who uses it last sends it here again.
+ * The caller excludes others from the inode and holds nothing.
+ */
+static bool may_go(struct sfs_fs *fs, const struct sfs_inode *si,
+		   struct sfs_ivol *vol, enum sfs_busy busy, u32 opens)
+{
+	if (sfs_locks_open_elsewhere(fs, si->locks, si->ino)) {
+		work_later(fs);	/* in case nobody says when that ends */
+		return false;
+	}
+	return sfs_ivol_claim(fs, vol, busy, opens);
+}
+
 /*
  * Whether the inode's own item is all there is of it, by what is in it: then
  * nobody needs to look for others.
@@ -176,6 +207,33 @@ static int delete_inode(struct sfs_fs *fs, struct sfs_inode *si)
 	return ret;
 }
 
+bool sfs_delete_at_once(struct sfs_fs *fs, const struct sfs_inode *si,
+			u32 opens, struct sfs_ivol **ret_vol)
+{
+	struct sfs_ivol *vol;
+
+	if (si->nlink != 1 || !is_bare(si) ||
+	    (si->flags & SFS_INODE_TRUNCATING))
+		return false;
+	/* without memory it becomes an orphan, as others do */
+	if (sfs_ivol_get(fs, si->ino, &vol) < 0)
+		return false;
+	if (may_go(fs, si, vol, SFS_BUSY_UNLINKING, opens)) {
+		*ret_vol = vol;
+		return true;
+	}
+	sfs_ivol_put(fs, vol);
+	return false;
+}
+
+void sfs_delete_at_once_exit(struct sfs_fs *fs, struct sfs_ivol *vol, bool gone)
+{
+	if (gone)
+		sfs_count(fs->cnt, inodes_deleted);
+	sfs_ivol_unclaim(fs, vol, gone);
+	sfs_ivol_put(fs, vol);
+}
+
 /* ---- the worker ---------------------------------------------------------- */
 
 void sfs_work_add(struct sfs_fs *fs, u64 ino)
@@ -195,6 +253,21 @@ void sfs_work_add(struct sfs_fs *fs, u64 ino)
 	spin_unlock(&in->work_lock);
 }
 
+void sfs_work_unused(struct sfs_fs *fs, u64 ino)
+{
+	struct sfs_inodes *in = fs->inodes;
+
+	if (ino) {
+		sfs_work_add(fs, ino);
+		return;
+	}
+	spin_lock(&in->work_lock);
+	in->work_scan = 1;
+	if (!in->stopping)
+		queue_work(in->wq, &in->work);
+	spin_unlock(&in->work_lock);
+}
+
 void sfs_work_scan(struct work_struct *work)
 {
 	struct sfs_inodes *in = container_of(work, struct sfs_inodes,
@@ -204,19 +277,6 @@ void sfs_work_scan(struct work_struct *work)
 	in->work_scan = 1;
 	spin_unlock(&in->work_lock);
 	queue_work(in->wq, &in->work);
-}
-
-/* A scan after a while. */
-static void work_later(struct sfs_fs *fs)
-{
-	struct sfs_inodes *in = fs->inodes;
-	u32 ms = READ_ONCE(fs->opts.orphan_scan_delay_ms);
-
-	/* under the lock: nothing is queued once stopping is set */
-	spin_lock(&in->work_lock);
-	if (!in->stopping)
-		queue_delayed_work(in->wq, &in->scan, msecs_to_jiffies(ms));
-	spin_unlock(&in->work_lock);
 }
 
 static int work_on_inode(struct sfs_fs *fs, struct sfs_inode *si,
@@ -231,13 +291,14 @@ static int work_on_inode(struct sfs_fs *fs, struct sfs_inode *si,
 		busy = SFS_BUSY_TRUNCATING;
 	else
 		return 0;
-	if (!sfs_ivol_claim(fs, vol, busy))
+	if (busy == SFS_BUSY_DELETING ? !may_go(fs, si, vol, busy, 0) :
+					!sfs_ivol_claim(fs, vol, busy, 0))
 		return 0;
 	if (busy == SFS_BUSY_DELETING)
 		ret = delete_inode(fs, si);
 	else
 		ret = sfs_trunc_finish(fs, si);
-	sfs_ivol_unclaim(fs, vol);
+	sfs_ivol_unclaim(fs, vol, busy == SFS_BUSY_DELETING && ret == 0);
 	if (ret < 0)
 		return ret;
 	if (busy == SFS_BUSY_DELETING)

@@ -275,10 +275,15 @@ int sfs_trunc_finish(struct sfs_fs *fs, struct sfs_inode *si);
 
 int sfs_ivol_get(struct sfs_fs *fs, u64 ino, struct sfs_ivol **ret_vol);
 void sfs_ivol_put(struct sfs_fs *fs, struct sfs_ivol *vol);
-/* For the worker: false when somebody has the inode in use. */
+/*
+ * False when somebody has the inode in use, beside the @opens of the caller,
+ * and then the worker gets it with the last close.  @gone: it is deleted.
+ */
 bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
-		    enum sfs_busy busy);
-void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol);
+		    enum sfs_busy busy, u32 opens);
+void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol, bool gone);
+/* The last name went: the worker gets it, now or with the last close. */
+void sfs_ivol_orphaned(struct sfs_fs *fs, u64 ino);
 
 /* Contents or size of @si change in this hold. */
 void sfs_data_changed(struct sfs_fs *fs, struct sfs_hold *hold,
@@ -297,8 +302,20 @@ void sfs_atime_merge(struct sfs_fs *fs, u64 ino, struct sfs_time *atime,
 
 /* ---- delete.c ----------------------------------------------------------- */
 
+/*
+ * An unlink of @si, which still has its names: when this was the last one, and
+ * all its items may go in the same hold, claims it and returns true.  Then
+ * exit, with whether that happened.  Excl(si->ino).
+ */
+bool sfs_delete_at_once(struct sfs_fs *fs, const struct sfs_inode *si,
+			u32 opens, struct sfs_ivol **ret_vol);
+void sfs_delete_at_once_exit(struct sfs_fs *fs, struct sfs_ivol *vol,
+			     bool gone);
+
 /* There may be something to do for the worker at this inode. */
 void sfs_work_add(struct sfs_fs *fs, u64 ino);
+/* The server says that nobody has it any more; 0: look at all that is left. */
+void sfs_work_unused(struct sfs_fs *fs, u64 ino);
 void sfs_work_run(struct work_struct *work);
 void sfs_work_scan(struct work_struct *work);
 

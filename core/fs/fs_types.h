@@ -67,7 +67,7 @@ struct sfs_ivol {
 	u32 users;		/* pointers to this object, opens included */
 	u32 opens;		/* sfs_inode_open() */
 	u32 keeps;		/* sfs_inode_keep() */
-	u8 busy;		/* the worker has it: enum sfs_busy */
+	u8 busy;		/* it is claimed: enum sfs_busy */
 	u8 again;		/* the worker came in vain */
 	u8 fresh;		/* nobody has seen data_version since version_txn */
 	u8 bumped;		/* data_version stepped ahead of the write it is for */
@@ -83,6 +83,7 @@ enum sfs_busy {
 	SFS_BUSY_NO,
 	SFS_BUSY_TRUNCATING,
 	SFS_BUSY_DELETING,
+	SFS_BUSY_UNLINKING,	/* it may go with its last name: an open waits */
 };
 
 /* A stretch of inode numbers that the files of one directory get. */

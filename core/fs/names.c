@@ -15,7 +15,8 @@
  *  - nlink of a file is the number of its entries; of a directory 2 plus its
  *    subdirectories, and it has one entry (the root: none), or 0 when its
  *    entry is gone, and then it is empty
- *  - an inode with nlink 0 has an orphan item
+ *  - an inode with nlink 0 has an orphan item; one that nobody uses and that
+ *    is nothing but its item goes with its last name instead (delete.c)
  *
  * Locks: the caller's exclusion of the inodes that change (api.h); everything
  * that is read before a hold is still true in it.
@@ -578,14 +579,22 @@ int sfs_link(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 ino,
 	return ret;
 }
 
+/*
+ * @opens: of the inode, by the caller, who will only close them.  What is known
+ * of its use is known before the hold, and claimed until after it.
+ */
 static int remove_entry(struct sfs_fs *fs, struct sfs_inode *dsi,
-			const struct sfs_entry *e, struct sfs_inode *si)
+			const struct sfs_entry *e, struct sfs_inode *si,
+			u32 opens)
 {
+	struct sfs_ivol *vol = NULL;
 	struct sfs_need need = {};
 	struct sfs_hold hold;
 	struct sfs_time now;
+	bool at_once;
 	int ret;
 
+	at_once = sfs_delete_at_once(fs, si, opens, &vol);
 	sfs_need_inode(&need);
 	sfs_need_inode(&need);
 	sfs_need_entry(&need, e->name_len);
@@ -593,24 +602,33 @@ static int remove_entry(struct sfs_fs *fs, struct sfs_inode *dsi,
 	now = sfs_now(fs);
 	ret = sfs_hold_begin(fs, si->locks, &hold, SFS_SPACE_DELETE, &need);
 	if (ret < 0)
-		return ret;
+		goto out;
 	sfs_entry_del(fs, &hold, e);
 	sfs_inode_changed(si, &now);
-	sfs_inode_unlinked(fs, &hold, si);
-	sfs_inode_store(fs, &hold, si);
+	if (at_once) {
+		si->nlink = 0;
+		sfs_inode_erase(fs, &hold, si);
+	} else {
+		sfs_inode_unlinked(fs, &hold, si);
+		sfs_inode_store(fs, &hold, si);
+	}
 	dsi->size -= e->name_len;
 	if (S_ISDIR(si->mode))
 		dsi->nlink--;
 	sfs_inode_modified(dsi, &now);
 	sfs_inode_store(fs, &hold, dsi);
 	sfs_hold_end(fs, &hold);
-	if (!si->nlink)
-		sfs_work_add(fs, si->ino);
-	return 0;
+	if (!si->nlink && !at_once)
+		sfs_ivol_orphaned(fs, si->ino);
+out:
+	if (at_once)
+		sfs_delete_at_once_exit(fs, vol, ret == 0);
+	return ret;
 }
 
 static int remove_name(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		       const char *name, u32 len, u64 ino, bool is_dir)
+		       const char *name, u32 len, u64 ino, bool is_dir,
+		       u32 opens, struct sfs_attr *ret_attr)
 {
 	struct sfs_lockset locks;
 	struct sfs_inode dsi;
@@ -629,19 +647,29 @@ static int remove_name(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
 	if (ret == 0 && is_dir && si.size)
 		ret = -ENOTEMPTY;
 	if (ret == 0)
-		ret = remove_entry(fs, &dsi, &e, &si);
+		ret = remove_entry(fs, &dsi, &e, &si, opens);
+	if (ret == 0 && ret_attr)
+		sfs_inode_to_attr(fs, &si, ret_attr);
 	sfs_locks_end(fs, &locks);
 	return ret;
+}
+
+int sfs_unlink_unused(struct sfs_fs *fs, const struct sfs_cred *cred,
+		      __u64 dir, const char *name, __u32 len, __u64 ino,
+		      __u32 opens, struct sfs_attr *ret_attr)
+{
+	return remove_name(fs, cred, dir, name, len, ino, false, opens,
+			   ret_attr);
 }
 
 int sfs_unlink(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, __u64 ino)
 {
-	return remove_name(fs, cred, dir, name, len, ino, false);
+	return sfs_unlink_unused(fs, cred, dir, name, len, ino, 0, NULL);
 }
 
 int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino)
 {
-	return remove_name(fs, cred, dir, name, len, ino, true);
+	return remove_name(fs, cred, dir, name, len, ino, true, 0, NULL);
 }

@@ -3,12 +3,13 @@
  * What a mount knows of inodes and does not store: which are in use, times of
  * access, and whether anybody has seen the current data_version.
  *
- * In use.  A host says open and close, keep and unkeep; an inode whose last name
- * is gone is deleted when nobody has it.  Deleting, and finishing a truncation, is
- * the worker's (delete.c): it claims an inode that nobody has open.  An open
- * waits for a claim that truncates and answers ENOENT to one that deletes.  The
- * worker holds the inode's ilock while it has a claim, and nothing that it
- * waits for waits for an open.
+ * In use.  A host says open and close, keep and unkeep; an inode whose last
+ * name is gone is deleted when nobody has it.  Deleting, and finishing a truncation, is
+ * the worker's (delete.c): it claims an inode that nobody has.  So does an
+ * unlink that takes the inode along with its last name.  An open waits for a
+ * claim that truncates or unlinks, either may leave the inode there, and answers
+ * ENOENT to one that deletes.  Who has a claim excludes others from the inode,
+ * and nothing that it waits for waits for an open.
  *
  * Observed versions (engine.md, invariant 24).  Overwriting contents in place
  * would leave new bytes under an old data_version if the change of the version
@@ -149,13 +150,13 @@ void sfs_ivol_put(struct sfs_fs *fs, struct sfs_ivol *vol)
 }
 
 bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
-		    enum sfs_busy busy)
+		    enum sfs_busy busy, u32 opens)
 {
 	struct sfs_inodes *in = fs->inodes;
 	bool ok;
 
 	spin_lock(&in->vol_lock);
-	ok = !vol->opens && !vol->keeps && vol->busy == SFS_BUSY_NO;
+	ok = vol->opens + vol->keeps == opens && vol->busy == SFS_BUSY_NO;
 	if (ok)
 		WRITE_ONCE(vol->busy, busy);
 	else
@@ -164,12 +165,12 @@ bool sfs_ivol_claim(struct sfs_fs *fs, struct sfs_ivol *vol,
 	return ok;
 }
 
-void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
+void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol, bool gone)
 {
 	struct sfs_inodes *in = fs->inodes;
 
 	spin_lock(&in->vol_lock);
-	if (vol->busy == SFS_BUSY_DELETING) {
+	if (gone) {
 		/* keep nothing of an inode that is gone */
 		vol->fresh = 0;
 		vol->has_atime = 0;
@@ -181,7 +182,31 @@ void sfs_ivol_unclaim(struct sfs_fs *fs, struct sfs_ivol *vol)
 	wake_up_all(&in->vol_wait);
 }
 
+void sfs_ivol_orphaned(struct sfs_fs *fs, u64 ino)
+{
+	struct sfs_inodes *in = fs->inodes;
+	struct sfs_ivol *vol;
+	bool in_use;
+
+	spin_lock(&in->vol_lock);
+	vol = vol_find(in, ino);
+	in_use = vol && vol->opens + vol->keeps;
+	if (in_use)
+		vol->again = 1;
+	spin_unlock(&in->vol_lock);
+	if (!in_use)
+		sfs_work_add(fs, ino);
+}
+
 /* ---- open and close ------------------------------------------------------ */
+
+/* Nobody knows yet what the inode is going to be. */
+static bool undecided(const struct sfs_ivol *vol)
+{
+	u8 busy = READ_ONCE(vol->busy);
+
+	return busy == SFS_BUSY_TRUNCATING || busy == SFS_BUSY_UNLINKING;
+}
 
 /* Opens and keeps are counted alike: @count is one of the two. */
 static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
@@ -191,13 +216,12 @@ static int open_begin(struct sfs_fs *fs, struct sfs_ivol *vol, u32 *count)
 
 	for (;;) {
 		spin_lock(&in->vol_lock);
-		if (vol->busy != SFS_BUSY_TRUNCATING)
+		if (!undecided(vol))
 			break;
 		spin_unlock(&in->vol_lock);
 		/* without the lock, which is taken to look again */
 		ret = sfs_wait_killable(fs->host, in->vol_wait,
-					READ_ONCE(vol->busy) !=
-						SFS_BUSY_TRUNCATING);
+					!undecided(vol));
 		if (ret < 0)
 			return ret;
 	}
@@ -273,6 +297,8 @@ static int inode_open(struct sfs_fs *fs, u64 ino, bool keep,
 	 */
 	if (ret == 0 && !si.nlink && !others_have_it(fs, vol))
 		ret = -ENOENT;
+	if (ret == 0 && !keep)
+		ret = sfs_locks_opened(fs, &locks, ino);
 	if (ret == 0 && ret_attr)
 		sfs_inode_to_attr(fs, &si, ret_attr);
 	sfs_locks_end(fs, &locks);
@@ -303,6 +329,8 @@ static void inode_close(struct sfs_fs *fs, u64 ino, bool keep)
 	SFS_ASSERT(vol);
 	if (vol)
 		open_end(fs, vol, keep ? &vol->keeps : &vol->opens);
+	if (!keep)
+		sfs_locks_closed(fs, ino);
 }
 
 void sfs_inode_close(struct sfs_fs *fs, __u64 ino)

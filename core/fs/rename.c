@@ -186,7 +186,7 @@ static int rename_do(struct sfs_fs *fs, struct rename *op)
 	rename_apply(fs, &hold, op);
 	sfs_hold_end(fs, &hold);
 	if (op->replaces && !op->victim.nlink)
-		sfs_work_add(fs, op->victim.ino);
+		sfs_ivol_orphaned(fs, op->victim.ino);
 	return 0;
 }
 

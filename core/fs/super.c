@@ -18,6 +18,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 #include "mount/mount_types.h"
 
@@ -49,6 +50,7 @@ int sfs_inodes_start(struct sfs_fs *fs)
 	INIT_DELAYED_WORK(&in->scan, sfs_work_scan);
 	in->fs = fs;
 	fs->inodes = in;
+	sfs_mount_on_unused(fs, sfs_work_unused);
 	queue_delayed_work(in->wq, &in->scan,
 			   msecs_to_jiffies(fs->opts.orphan_scan_delay_ms));
 	return 0;
@@ -70,6 +72,7 @@ void sfs_inodes_stop(struct sfs_fs *fs)
 	struct sfs_inodes *in = fs->inodes;
 	unsigned int i;
 
+	sfs_mount_on_unused(fs, NULL);
 	spin_lock(&in->work_lock);
 	/* the worker's scan looks without the lock: it ends a little later */
 	WRITE_ONCE(in->stopping, 1);
@@ -85,13 +88,13 @@ void sfs_inodes_stop(struct sfs_fs *fs)
 	kvfree(in);
 }
 
-int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
+int sfs_mount(struct sfs_host *host, struct sfs_hub *hub,
 	      const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs)
 {
 	struct sfs_fs *fs;
 	int ret;
 
-	ret = sfs_mount_join(host, srv, opts, &fs);
+	ret = sfs_mount_join(host, hub, opts, &fs);
 	if (ret < 0)
 		return ret;
 	ret = sfs_inodes_start(fs);
@@ -101,6 +104,38 @@ int sfs_mount(struct sfs_host *host, struct sfs_server *srv,
 	}
 	*ret_fs = fs;
 	return 0;
+}
+
+/* What was in use when the mount died. */
+static void vols_drop(struct sfs_inodes *in)
+{
+	struct sfs_ivol *vol;
+	struct sfs_ivol *tmp;
+	unsigned int i;
+
+	vols_free(in);
+	INIT_LIST_HEAD(&in->vol_lru);
+	for (i = 0; i < SFS_IVOL_BUCKETS; i++) {
+		list_for_each_entry_safe(vol, tmp, &in->vol_hash[i], hash) {
+			list_del(&vol->hash);
+			kfree(vol);
+		}
+	}
+}
+
+void sfs_mount_discard(struct sfs_fs *fs)
+{
+	sfs_mount_kill(fs);
+	/* what is being revoked calls the host, and that calls us */
+	sfs_locks_drain(fs);
+	sfs_mount_on_unused(fs, NULL);
+	/* the worker may have inodes of its own in use */
+	WRITE_ONCE(fs->inodes->stopping, 1);
+	cancel_delayed_work_sync(&fs->inodes->scan);
+	flush_workqueue(fs->inodes->wq);
+	vols_drop(fs->inodes);
+	sfs_inodes_stop(fs);
+	sfs_mount_drop(fs);
 }
 
 int sfs_unmount(struct sfs_fs *fs)

@@ -194,12 +194,29 @@ static int dump_cache(struct sfs_fs *fs, struct sfs_dump *dump)
 
 static int dump_sessions(struct sfs_fs *fs, struct sfs_dump *dump)
 {
-	return sfs_srv_dump_sessions(fs->srv, dump);
+	struct sfs_server *srv = sfs_hub_get_server(fs->net.hub);
+	int ret = srv ? sfs_srv_dump_sessions(srv, dump) : 0;
+
+	sfs_hub_put_server(fs->net.hub);
+	return ret;
 }
 
 static int dump_server(struct sfs_fs *fs, struct sfs_dump *dump)
 {
-	return sfs_srv_dump_state(fs->srv, dump);
+	struct sfs_server *srv = sfs_hub_get_server(fs->net.hub);
+	int ret = srv ? sfs_srv_dump_state(srv, dump) : 0;
+
+	sfs_hub_put_server(fs->net.hub);
+	return ret;
+}
+
+static int dump_file_locks(struct sfs_fs *fs, struct sfs_dump *dump)
+{
+	struct sfs_server *srv = sfs_hub_get_server(fs->net.hub);
+	int ret = srv ? sfs_srv_flocks_dump(&srv->flocks, dump) : 0;
+
+	sfs_hub_put_server(fs->net.hub);
+	return ret;
 }
 
 /* ---- for hosts ------------------------------------------------------------------- */
@@ -214,6 +231,7 @@ static const struct {
 	{ "cache", dump_cache },
 	{ "sessions", dump_sessions },
 	{ "server", dump_server },
+	{ "file_locks", dump_file_locks },
 };
 
 int sfs_dumps_nr(void)
@@ -264,10 +282,17 @@ static u64 cache_counter(struct sfs_fs *fs, int i)
 
 __u64 sfs_counter_read(struct sfs_fs *fs, int i)
 {
+	struct sfs_server *srv;
+	u64 sum;
+
 	if (i <= SFS_CNT_cache_shrunk_bytes)
 		return cache_counter(fs, i);
-	return sfs_counters_read(fs->cnt, i) +
-	       sfs_counters_read(fs->srv->cnt, i);
+	sum = sfs_counters_read(fs->cnt, i);
+	srv = sfs_hub_get_server(fs->net.hub);
+	if (srv)
+		sum += sfs_counters_read(srv->cnt, i);
+	sfs_hub_put_server(fs->net.hub);
+	return sum;
 }
 
 int sfs_engine_version(void)

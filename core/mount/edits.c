@@ -2,7 +2,7 @@
 /*
  * New versions of the manifest, as the server tells them.
  *
- * Edits arrive and are applied strictly in the order of versions.  The edit of
+ * Edits are applied strictly in the order of versions (session.c).  The edit of
  * an own publish drops the frozen generation in the same swap that brings in
  * its run.  A version is acknowledged once nothing older is pinned here; until
  * then the server keeps the space of what it removed.
@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/killable.h"
 #include "base/report.h"
 #include "mount/lock_client.h"
@@ -138,7 +139,7 @@ void sfs_mount_free_edit(struct sfs_edit *edit)
 	kvfree(edit->del);
 }
 
-static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
+int sfs_mount_apply_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	struct sfs_edit edit = {};
 	u64 applied;
@@ -151,7 +152,7 @@ static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 	if (ret == 0 && edit.version <= applied)
 		goto out;	/* the manifest that was loaded has it */
 	if (ret == 0 && edit.version != applied + 1)
-		ret = -EPROTO;
+		ret = -ESTALE;	/* some were lost */
 	if (ret == 0)
 		ret = apply(fs, &edit);
 	if (ret == 0) {
@@ -167,22 +168,6 @@ static int handle_edit(struct sfs_fs *fs, const struct sfs_msg *msg)
 out:
 	sfs_mount_free_edit(&edit);
 	return ret;
-}
-
-void sfs_mount_event(void *arg, struct sfs_msg *msg)
-{
-	struct sfs_fs *fs = arg;
-	u16 type = le16_to_cpu(msg->hdr.type);
-	int ret = 0;
-
-	if (type == SFS_MSG_EDIT && !sfs_mount_error(fs))
-		ret = handle_edit(fs, msg);
-	else if (type == SFS_MSG_LOCK_GRANT || type == SFS_MSG_LOCK_REVOKE)
-		sfs_locks_message(fs, msg);
-	sfs_msg_free(msg);
-	if (ret < 0)
-		sfs_mount_fail(fs, ret,
-			       "a new version of the manifest could not be applied");
 }
 
 static bool version_applied(struct sfs_fs *fs, u64 version, int *ret_err)
@@ -210,14 +195,22 @@ void sfs_mount_ack_worker(struct work_struct *work)
 	u64 oldest = sfs_engine_oldest(&fs->eng);
 	struct sfs_msg_ack *ack;
 	struct sfs_msg *msg;
+	bool newer;
 
-	if (oldest <= fs->acked_version)
+	spin_lock(&fs->txn_lock);
+	if (sfs_broken(fs->host, NOPIN))
+		oldest = fs->applied_version;
+	newer = fs->loaded && oldest > fs->acked_version;
+	spin_unlock(&fs->txn_lock);
+	if (!newer)
 		return;
 	msg = sfs_msg_alloc(SFS_MSG_ACK, sizeof(*ack));
 	if (!msg)
 		return;		/* the timer tries again */
 	ack = (struct sfs_msg_ack *)msg->payload;
 	ack->oldest = cpu_to_le64(oldest);
+	spin_lock(&fs->txn_lock);
 	fs->acked_version = oldest;
+	spin_unlock(&fs->txn_lock);
 	sfs_client_send(&fs->net, msg);
 }

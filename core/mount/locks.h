@@ -76,7 +76,22 @@ int sfs_locks_ino(struct sfs_fs *fs, struct sfs_lockset *set, u64 ino, u8 mode);
  * writing anew.  While it is the same nobody else has seen what it covers.
  */
 u64 sfs_lock_tenure(const struct sfs_lock_use *use);
+/* The use in the set that covers @ino; there is one. */
+const struct sfs_lock_use *sfs_locks_use(const struct sfs_lockset *set, u64 ino);
 u64 sfs_locks_tenure(const struct sfs_lockset *set, u64 ino);
+
+/*
+ * An inode is opened, under a lock of the set that covers it; closed.  Counted.
+ * Others are told when the lock is given up, and when that has happened.
+ */
+int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino);
+void sfs_locks_closed(struct sfs_fs *fs, u64 ino);
+/*
+ * Whether another mount may have @ino open; the set covers it for writing.  If
+ * so, this mount is told later that it is worth another look.
+ */
+bool sfs_locks_open_elsewhere(struct sfs_fs *fs, const struct sfs_lockset *set,
+			      u64 ino);
 
 /* Whether what belongs to @ino may be read, or changed, under the set. */
 bool sfs_locks_cover(const struct sfs_lockset *set, u64 ino, u8 mode);

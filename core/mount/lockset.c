@@ -90,12 +90,17 @@ bool sfs_locks_cover(const struct sfs_lockset *set, u64 ino, u8 mode)
 	return i < set->nr && set->lock[i].mode >= mode;
 }
 
-u64 sfs_locks_tenure(const struct sfs_lockset *set, u64 ino)
+const struct sfs_lock_use *sfs_locks_use(const struct sfs_lockset *set, u64 ino)
 {
 	u32 i = find(set, sfs_lock_of_ino(ino));
 
 	SFS_ASSERT_CMP(i, <, set->nr);
-	return sfs_lock_tenure(&set->lock[i].use);
+	return &set->lock[i].use;
+}
+
+u64 sfs_locks_tenure(const struct sfs_lockset *set, u64 ino)
+{
+	return sfs_lock_tenure(sfs_locks_use(set, ino));
 }
 
 void sfs_locks_changed(struct sfs_lockset *set, const struct sfs_key *key,

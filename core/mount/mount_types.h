@@ -11,6 +11,7 @@
 #include "base/identity.h"
 #include "engine/engine.h"
 #include "net/net.h"
+#include "mount/flocks.h"
 #include "mount/txn.h"
 
 struct sfs_inodes;
@@ -68,6 +69,8 @@ struct sfs_fs {
 	struct sfs_client net;		/* slots towards the server */
 	struct sfs_engine eng;
 	struct sfs_locks *locks;	/* I: once started */
+	struct mutex unused_mutex;
+	void (*unused)(struct sfs_fs *fs, u64 ino); /* L(unused_mutex): or NULL */
 
 	/* transactions */
 	spinlock_t txn_lock;
@@ -76,9 +79,12 @@ struct sfs_fs {
 	struct sfs_txn *frozen;		/* L(txn_lock): being published, or NULL */
 	u64 spare_seq;			/* L(txn_lock): for the next one, 0 none */
 	u64 run_id;			/* O(publisher): for the next run */
+	u64 taken_nr;			/* L(txn_lock): the reply to its publish is taken */
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
+	u64 published_stamp;		/* L(txn_lock): largest of an item */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
+	u64 want_seq;			/* L(txn_lock): and until none is open up to it */
 	int err;			/* L(txn_lock): the mount is down */
 	bool stopping;			/* L(txn_lock) */
 	u64 freeze_bytes;		/* I: a transaction this large is frozen */
@@ -90,13 +96,18 @@ struct sfs_fs {
 
 	/* applied edits */
 	u64 applied_version;		/* L(txn_lock) */
+	u64 received_version;		/* L(txn_lock): of the last edit that came */
 	u64 acked_version;		/* L(txn_lock) */
 	struct work_struct ack_work;
 	struct mutex view_mutex;	/* who replaces the view */
 	bool loaded;			/* L(txn_lock): the manifest is there */
-	struct list_head early;		/* L(txn_lock): edits before it was */
-	bool joined;			/* O: the server knows this mount */
-	struct sfs_server *srv;		/* I */
+	bool reload;			/* L(txn_lock): edits are missing */
+	struct list_head edits;		/* L(txn_lock): received, not applied */
+	u32 nr_edits;			/* L(txn_lock) */
+	struct work_struct edit_work;
+	bool joined;			/* L(txn_lock): the server knows this mount */
+
+	struct sfs_flocks flocks;	/* locks of flock() and fcntl() */
 
 	/* owned space */
 	spinlock_t space_lock;

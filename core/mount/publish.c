@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/killable.h"
 #include "base/report.h"
 #include "engine/run_write.h"
@@ -34,7 +35,7 @@
 #define L0_SOFT_LIMIT 16
 #define MAX_SKIPPED_TICKS 4
 #define MAX_CLOSED 1024
-#define MAX_RELEASED 4096
+#define MAX_RELEASED 512
 
 struct sfs_txn *sfs_txn_create(struct sfs_fs *fs, u64 nr, u64 seq)
 {
@@ -198,7 +199,9 @@ static int send_publish(struct sfs_fs *fs, struct sfs_txn *txn,
 	body = (const struct sfs_msg_publish_reply *)reply->payload;
 	version = le64_to_cpu(body->version);
 	fs->run_id = le64_to_cpu(body->run_id);
+	/* both at once: a greeting says either that it waits for the reply or not */
 	spin_lock(&fs->txn_lock);
+	fs->taken_nr = txn->nr;
 	fs->spare_seq = le64_to_cpu(body->spare_seq);
 	spin_unlock(&fs->txn_lock);
 	sfs_msg_free(reply);
@@ -249,8 +252,8 @@ static struct sfs_txn *freeze(struct sfs_fs *fs, int *ret_err)
 		return NULL;
 	}
 	spin_lock(&fs->txn_lock);
-	fs->now = max(fs->now + 1, next->seq);
-	next->stamp = fs->now;
+	fs->now = max(fs->now + !sfs_broken(fs->host, NOSTEP), next->seq);
+	next->stamp = sfs_broken(fs->host, NOLAMPORT) ? next->seq : fs->now;
 	fs->frozen = fs->txn;
 	fs->txn = next;
 	fs->spare_seq = 0;
@@ -275,6 +278,7 @@ static int publish_one(struct sfs_fs *fs)
 {
 	struct sfs_run *run = NULL;
 	struct sfs_txn *txn;
+	bool behind;
 	int ret;
 
 	txn = freeze(fs, &ret);
@@ -306,9 +310,14 @@ static int publish_one(struct sfs_fs *fs)
 	spin_lock(&fs->txn_lock);
 	fs->frozen = NULL;
 	fs->published_nr = txn->nr;
+	if (txn->gen->nr_items)
+		fs->published_stamp = max(fs->published_stamp, txn->stamp);
+	behind = fs->txn->seq <= fs->published_stamp;
 	spin_unlock(&fs->txn_lock);
 	wake_up_all(&fs->txn_wait);
 	sfs_locks_published(fs);
+	if (behind)
+		sfs_publish_others(fs);
 	sfs_txn_free(txn);
 	return 0;
 }
@@ -319,7 +328,8 @@ static bool wants_publish(struct sfs_fs *fs)
 	bool wants;
 
 	spin_lock(&fs->txn_lock);
-	wants = !fs->err && fs->txn->dirty && fs->want_nr >= fs->txn->nr;
+	wants = !fs->err && ((fs->txn->dirty && fs->want_nr >= fs->txn->nr) ||
+			     fs->txn->seq <= fs->want_seq);
 	spin_unlock(&fs->txn_lock);
 	return wants;
 }
@@ -337,6 +347,18 @@ void sfs_publish_worker(struct work_struct *work)
 			return;
 		}
 	}
+}
+
+void sfs_publish_beyond(struct sfs_fs *fs, u64 seq)
+{
+	bool queue;
+
+	spin_lock(&fs->txn_lock);
+	fs->want_seq = max(fs->want_seq, seq);
+	queue = !fs->err && !fs->stopping;
+	spin_unlock(&fs->txn_lock);
+	if (queue)
+		queue_work(fs->wq, &fs->publish_work);
 }
 
 void sfs_publish_kick(struct sfs_fs *fs, u64 nr)

@@ -17,6 +17,8 @@ void sfs_publish_kick(struct sfs_fs *fs, u64 nr);
  * waiting.  -ETIMEDOUT after @patience_ms unless that is 0.
  */
 int sfs_publish_last(struct sfs_fs *fs, u32 patience_ms);
+/* Until the mount holds no sequence up to @seq, empty transactions included. */
+void sfs_publish_beyond(struct sfs_fs *fs, u64 seq);
 void sfs_publish_worker(struct work_struct *work);
 void sfs_publish_timer(struct work_struct *work);
 void sfs_publish_idle(struct work_struct *work);
@@ -25,8 +27,8 @@ void sfs_publish_others(struct sfs_fs *fs);
 /* Slices in level 0 of the current view. */
 u32 sfs_publish_l0(struct sfs_fs *fs);
 
-/* edits.c: what the server sends by itself; owns @msg. */
-void sfs_mount_event(void *arg, struct sfs_msg *msg);
+/* edits.c: the next version; -ESTALE when this is a later one. */
+int sfs_mount_apply_edit(struct sfs_fs *fs, const struct sfs_msg *msg);
 void sfs_mount_ack_worker(struct work_struct *work);
 /* Waits until the version is applied. */
 int sfs_mount_wait_version(struct sfs_fs *fs, u64 version);

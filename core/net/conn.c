@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages, connections inside one machine, and the mount's request slots.
+ * Messages, and connections inside one machine.
  *
- * Nothing is lost or reordered here, and the receiving side takes a message
- * off its queue without doing its work, so a long request delays no other.
- * What a slot promises (one request in flight, a repetition has its effect
- * once) is the same for connections that do lose.
+ * A connection has two ends, each with a queue that a worker of its own takes
+ * messages from, in the order in which they were sent; connections among each
+ * other have no order.  It lasts until one side ends it, or until a side takes
+ * so little off its queue that the queue is full: who wants to go on connects
+ * again and finds out what was lost.
  *
- * Locks: slot->mutex is held over a request; slot->lock and end->lock are
- * leaves.
+ * An end belongs to its side from attach to detach; the connection is freed
+ * with the second of them.  The worker of an end runs only while its side is
+ * attached, since detach ends the connection (nothing queues the worker after
+ * that) and then waits for it.
+ *
+ * Locks: end->lock, a leaf.
  */
 #include "net/net.h"
 
@@ -16,11 +21,38 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/killable.h"
 #include "base/report.h"
+#include "base/triggers.h"
+
+/* Under way to one end: more than any number of slots and locks needs. */
+#define MAX_QUEUED 16384
+#define MAX_QUEUED_BYTES (64U << 20)
+
+struct sfs_conn_end {
+	struct sfs_conn *conn;
+	spinlock_t lock;
+	struct list_head queue;		/* L(lock) */
+	u32 nr_queued;			/* L(lock) */
+	u32 bytes_queued;		/* L(lock) */
+	bool shut;			/* L(lock) */
+	bool told;			/* O(worker): that it has ended */
+	struct work_struct work;
+	const struct sfs_conn_ops *ops;	/* I: once attached */
+	void *arg;			/* I: once attached */
+};
+
+struct sfs_conn {
+	refcount_t refs;		/* one for each end, and who sends */
+	struct sfs_host *host;		/* I */
+	struct workqueue_struct *wq;	/* I */
+	const struct sfs_wire *wire;	/* I */
+	struct sfs_conn_end end[2];
+};
+
+/* ---- messages --------------------------------------------------------------- */
 
 struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
 {
@@ -30,6 +62,7 @@ struct sfs_msg *sfs_msg_alloc(u16 type, u32 len)
 	if (!msg)
 		return NULL;
 	INIT_LIST_HEAD(&msg->head);
+	refcount_set(&msg->refs, 1);
 	msg->hdr.type = cpu_to_le16(type);
 	msg->hdr.len = cpu_to_le32(len);
 	return msg;
@@ -44,326 +77,218 @@ struct sfs_msg *sfs_msg_alloc_wait(u16 type, u32 len)
 	return msg;
 }
 
-void sfs_msg_free(struct sfs_msg *msg)
+struct sfs_msg *sfs_msg_copy_wait(const struct sfs_msg *msg)
 {
-	kvfree(msg);
+	struct sfs_msg *copy = sfs_msg_alloc_wait(0, sfs_msg_len(msg));
+
+	copy->hdr = msg->hdr;
+	memcpy(copy->payload, msg->payload, sfs_msg_len(msg));
+	return copy;
 }
 
-/* ---- connections --------------------------------------------------------- */
-
-static struct sfs_msg *next_msg(struct sfs_conn_end *end)
+void sfs_msg_get(struct sfs_msg *msg)
 {
-	struct sfs_msg *msg;
+	refcount_inc(&msg->refs);
+}
+
+void sfs_msg_free(struct sfs_msg *msg)
+{
+	if (msg && refcount_dec_and_test(&msg->refs))
+		kvfree(msg);
+}
+
+/* ---- ends ------------------------------------------------------------------- */
+
+static struct sfs_msg *next_msg(struct sfs_conn_end *end, bool *ret_shut)
+{
+	struct sfs_msg *msg = NULL;
 
 	spin_lock(&end->lock);
-	msg = list_first_entry_or_null(&end->queue, struct sfs_msg, head);
-	if (msg)
-		list_del_init(&msg->head);
+	*ret_shut = end->shut;
+	if (!end->shut) {
+		msg = list_first_entry_or_null(&end->queue, struct sfs_msg,
+					       head);
+		if (msg) {
+			list_del_init(&msg->head);
+			end->nr_queued--;
+			end->bytes_queued -= sfs_msg_len(msg);
+		}
+	}
 	spin_unlock(&end->lock);
 	return msg;
 }
 
-static void recv_work(struct work_struct *work)
+/* What the triggers have for a message, in place of a test's wires. */
+static enum sfs_wire_fate triggered(struct sfs_conn *conn)
+{
+	u8 ms;
+
+	if (sfs_port_trigger(conn->host, SFS_TRIGGER_NET_DELAY)) {
+		sfs_port_random(conn->host, &ms, sizeof(ms));
+		msleep(1 + ms);
+	}
+	if (sfs_port_trigger(conn->host, SFS_TRIGGER_NET_LOSE))
+		return SFS_WIRE_LOSE;
+	if (sfs_port_trigger(conn->host, SFS_TRIGGER_NET_CUT))
+		return SFS_WIRE_CUT;
+	return sfs_port_trigger(conn->host, SFS_TRIGGER_NET_TWICE) ?
+		       SFS_WIRE_TWICE : SFS_WIRE_PASS;
+}
+
+static void arrives(struct sfs_conn_end *end, struct sfs_msg *msg)
+{
+	int side = end == &end->conn->end[SFS_CONN_SERVER];
+	struct sfs_conn *conn = end->conn;
+	enum sfs_wire_fate fate;
+
+	if (conn->wire->fate)
+		fate = conn->wire->fate(conn->wire->arg, conn, side, msg);
+	else
+		fate = triggered(conn);
+	/* it is not to arrive once the other side may think that it did not */
+	if (sfs_conn_is_shut(conn))
+		fate = SFS_WIRE_LOSE;
+	if (fate == SFS_WIRE_CUT)
+		sfs_conn_shut(conn);
+	if (fate == SFS_WIRE_CUT || fate == SFS_WIRE_LOSE) {
+		sfs_msg_free(msg);
+		return;
+	}
+	if (fate == SFS_WIRE_TWICE)
+		end->ops->recv(end->arg, sfs_msg_copy_wait(msg));
+	end->ops->recv(end->arg, msg);
+}
+
+static void end_worker(struct work_struct *work)
 {
 	struct sfs_conn_end *end = container_of(work, struct sfs_conn_end,
 						work);
 	struct sfs_msg *msg;
+	bool shut;
 
-	while ((msg = next_msg(end)))
-		end->recv(end->arg, msg);
+	while ((msg = next_msg(end, &shut)))
+		arrives(end, msg);
+	if (shut && !end->told) {
+		end->told = true;
+		end->ops->closed(end->arg);
+	}
 }
 
-int sfs_conn_init(struct sfs_conn *conn)
+/* Whatever is queued now, and nothing is queued any more. */
+static void shut_end(struct sfs_conn_end *end)
 {
+	struct sfs_msg *msg;
+	struct sfs_msg *tmp;
+	LIST_HEAD(lost);
+
+	spin_lock(&end->lock);
+	list_splice_init(&end->queue, &lost);
+	end->nr_queued = 0;
+	end->bytes_queued = 0;
+	if (!end->shut) {
+		end->shut = true;
+		if (end->ops)
+			queue_work(end->conn->wq, &end->work);
+	}
+	spin_unlock(&end->lock);
+	list_for_each_entry_safe(msg, tmp, &lost, head)
+		sfs_msg_free(msg);
+}
+
+/* ---- connections -------------------------------------------------------------- */
+
+struct sfs_conn *sfs_conn_create(struct sfs_host *host,
+				 struct workqueue_struct *wq,
+				 const struct sfs_wire *wire)
+{
+	struct sfs_conn *conn;
 	int i;
 
-	conn->wq = alloc_workqueue("sfs-conn", WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
-	if (!conn->wq)
-		return -ENOMEM;
+	conn = kzalloc(sizeof(*conn), GFP_NOFS);
+	if (!conn)
+		return NULL;
+	conn->host = host;
+	conn->wq = wq;
+	conn->wire = wire;
+	refcount_set(&conn->refs, 2);
 	for (i = 0; i < 2; i++) {
 		conn->end[i].conn = conn;
-		conn->end[i].closed = true;
 		spin_lock_init(&conn->end[i].lock);
 		INIT_LIST_HEAD(&conn->end[i].queue);
-		INIT_WORK(&conn->end[i].work, recv_work);
+		INIT_WORK(&conn->end[i].work, end_worker);
 	}
-	return 0;
+	return conn;
 }
 
 void sfs_conn_attach(struct sfs_conn *conn, int side,
-		     void (*recv)(void *arg, struct sfs_msg *msg), void *arg)
+		     const struct sfs_conn_ops *ops, void *arg)
 {
 	struct sfs_conn_end *end = &conn->end[side];
 
 	spin_lock(&end->lock);
-	end->recv = recv;
+	end->ops = ops;
 	end->arg = arg;
-	end->closed = false;
+	/* sent or ended before */
+	if (end->shut || end->nr_queued)
+		queue_work(conn->wq, &end->work);
 	spin_unlock(&end->lock);
 }
 
-void sfs_conn_close(struct sfs_conn *conn)
+void sfs_conn_shut(struct sfs_conn *conn)
 {
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		spin_lock(&conn->end[i].lock);
-		conn->end[i].closed = true;
-		spin_unlock(&conn->end[i].lock);
-	}
-	flush_workqueue(conn->wq);
+	shut_end(&conn->end[SFS_CONN_MOUNT]);
+	shut_end(&conn->end[SFS_CONN_SERVER]);
 }
 
-void sfs_conn_exit(struct sfs_conn *conn)
+bool sfs_conn_is_shut(struct sfs_conn *conn)
 {
-	struct sfs_msg *msg;
-	int i;
+	bool shut;
 
-	sfs_conn_close(conn);
-	destroy_workqueue(conn->wq);
-	for (i = 0; i < 2; i++) {
-		while ((msg = next_msg(&conn->end[i])))
-			sfs_msg_free(msg);
-	}
+	/* the first of the two to be shut */
+	spin_lock(&conn->end[SFS_CONN_MOUNT].lock);
+	shut = conn->end[SFS_CONN_MOUNT].shut;
+	spin_unlock(&conn->end[SFS_CONN_MOUNT].lock);
+	return shut;
+}
+
+void sfs_conn_get(struct sfs_conn *conn)
+{
+	refcount_inc(&conn->refs);
+}
+
+void sfs_conn_put(struct sfs_conn *conn)
+{
+	if (refcount_dec_and_test(&conn->refs))
+		kfree(conn);
+}
+
+void sfs_conn_detach(struct sfs_conn *conn, int side)
+{
+	sfs_conn_shut(conn);
+	cancel_work_sync(&conn->end[side].work);
+	sfs_conn_put(conn);
 }
 
 void sfs_conn_send(struct sfs_conn *conn, int from_side, struct sfs_msg *msg)
 {
 	struct sfs_conn_end *end = &conn->end[!from_side];
-	bool closed;
+	bool full = false;
 
 	spin_lock(&end->lock);
-	closed = end->closed;
-	if (!closed) {
-		list_add_tail(&msg->head, &end->queue);
-		queue_work(conn->wq, &end->work);
+	if (!end->shut) {
+		full = end->nr_queued == MAX_QUEUED ||
+		       end->bytes_queued > MAX_QUEUED_BYTES;
+		if (!full) {
+			list_add_tail(&msg->head, &end->queue);
+			end->nr_queued++;
+			end->bytes_queued += sfs_msg_len(msg);
+			msg = NULL;
+			if (end->ops)
+				queue_work(conn->wq, &end->work);
+		}
 	}
 	spin_unlock(&end->lock);
-	if (closed)
-		sfs_msg_free(msg);
-}
-
-/* ---- the mount's slots --------------------------------------------------- */
-
-static void count_msg(struct sfs_client *client, const struct sfs_msg *msg)
-{
-	u32 type = le16_to_cpu(msg->hdr.type);
-
-	switch (type) {
-	case SFS_MSG_JOIN ... SFS_MSG_LEAVE:
-		sfs_count_nr(client->cnt, SFS_CNT_msg_join + type - SFS_MSG_JOIN,
-			     1);
-		break;
-	case SFS_MSG_ACK:
-		sfs_count(client->cnt, msg_ack);
-		break;
-	case SFS_MSG_EDIT:
-		sfs_count(client->cnt, msg_edit);
-		break;
-	}
-}
-
-static_assert(SFS_CNT_msg_leave - SFS_CNT_msg_join ==
-	      SFS_MSG_LEAVE - SFS_MSG_JOIN);
-
-static void client_recv(void *arg, struct sfs_msg *msg)
-{
-	struct sfs_client *client = arg;
-	struct sfs_client_slot *slot;
-
-	if (!msg->hdr.is_reply) {
-		count_msg(client, msg);
-		client->event(client->arg, msg);
-		return;
-	}
-	if (msg->hdr.slot >= SFS_NR_SLOTS) {
-		sfs_msg_free(msg);
-		return;
-	}
-	slot = &client->slots[msg->hdr.slot];
-	spin_lock(&slot->lock);
-	if (slot->waiting && le64_to_cpu(msg->hdr.seq) == slot->seq) {
-		slot->reply = msg;
-		slot->waiting = false;
-		msg = NULL;
-		wake_up_all(&slot->wait);
-	}
-	spin_unlock(&slot->lock);
-	if (msg)
-		sfs_msg_free(msg);
-}
-
-int sfs_client_init(struct sfs_client *client, struct sfs_host *host, u64 rid,
-		    struct sfs_counters *cnt,
-		    void (*event)(void *arg, struct sfs_msg *msg), void *arg)
-{
-	struct sfs_client_slot *slot;
-	int ret;
-	int i;
-
-	client->rid = rid;
-	client->host = host;
-	client->stopped = false;
-	client->late = NULL;
-	client->cnt = cnt;
-	client->event = event;
-	client->arg = arg;
-	for (i = 0; i < SFS_NR_SLOTS; i++) {
-		slot = &client->slots[i];
-		mutex_init(&slot->mutex);
-		spin_lock_init(&slot->lock);
-		init_waitqueue_head(&slot->wait);
-		slot->left = false;
-		slot->seq = 0;
-		slot->reply = NULL;
-		slot->waiting = false;
-	}
-	ret = sfs_conn_init(&client->conn);
-	if (ret == 0)
-		sfs_conn_attach(&client->conn, SFS_CONN_MOUNT, client_recv,
-				client);
-	return ret;
-}
-
-void sfs_client_close(struct sfs_client *client)
-{
-	sfs_conn_close(&client->conn);
-}
-
-void sfs_client_exit(struct sfs_client *client)
-{
-	int i;
-
-	sfs_conn_exit(&client->conn);
-	/* answers that came when nobody waited any more */
-	for (i = 0; i < SFS_NR_SLOTS; i++)
-		sfs_msg_free(client->slots[i].reply);
-}
-
-void sfs_client_stop(struct sfs_client *client)
-{
-	int i;
-
-	WRITE_ONCE(client->stopped, true);
-	for (i = 0; i < SFS_NR_SLOTS; i++)
-		wake_up_all(&client->slots[i].wait);
-}
-
-static bool is_answered(struct sfs_client_slot *slot)
-{
-	bool answered;
-
-	spin_lock(&slot->lock);
-	answered = !slot->waiting;
-	spin_unlock(&slot->lock);
-	return answered;
-}
-
-/* 0: the answer to the last request of the slot is there. */
-static int wait_answer(struct sfs_client *client, struct sfs_client_slot *slot,
-		       bool sure)
-{
-	int ret = 0;
-
-	lockdep_assert_held(&slot->mutex);
-	if (sure)
-		wait_event(slot->wait, is_answered(slot));
-	else
-		ret = sfs_wait_killable(client->host, slot->wait,
-					is_answered(slot) ||
-					READ_ONCE(client->stopped));
-	if (ret == 0 && !is_answered(slot))
-		ret = -EIO;
-	slot->left = ret < 0;
-	return ret;
-}
-
-/* To a request that nobody waits for any more. */
-static void late_answer(struct sfs_client *client, int nr)
-{
-	struct sfs_msg *reply = client->slots[nr].reply;
-
-	client->slots[nr].reply = NULL;
-	if (client->late && !reply->hdr.err)
-		client->late(client->arg, nr, reply);
-	sfs_msg_free(reply);
-}
-
-static int exchange(struct sfs_client *client, int nr, struct sfs_msg *req,
-		    bool sure, struct sfs_msg **ret_reply)
-{
-	struct sfs_client_slot *slot = &client->slots[nr];
-	int ret;
-
-	if (slot->left) {
-		ret = wait_answer(client, slot, sure);
-		if (ret < 0) {
-			sfs_msg_free(req);
-			return ret;
-		}
-		late_answer(client, nr);
-	}
-	spin_lock(&slot->lock);
-	slot->seq++;
-	slot->waiting = true;
-	spin_unlock(&slot->lock);
-	req->hdr.slot = (u8)nr;
-	req->hdr.rid = cpu_to_le64(client->rid);
-	req->hdr.seq = cpu_to_le64(slot->seq);
-	count_msg(client, req);
-	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, req);
-	ret = wait_answer(client, slot, sure);
-	if (ret == 0) {
-		*ret_reply = slot->reply;
-		slot->reply = NULL;
-	}
-	return ret;
-}
-
-static int call(struct sfs_client *client, int nr, struct sfs_msg *req,
-		u32 min_len, bool sure, struct sfs_msg **ret_reply)
-{
-	struct mutex *mutex = &client->slots[nr].mutex;
-	struct sfs_msg *reply = NULL;
-	int ret;
-
-	if (sure) {
-		mutex_lock(mutex);
-	} else if (mutex_lock_killable(mutex)) {
-		sfs_msg_free(req);
-		return -EINTR;
-	}
-	ret = exchange(client, nr, req, sure, &reply);
-	mutex_unlock(mutex);
-	if (ret < 0)
-		return ret;
-	ret = -(int)le32_to_cpu(reply->hdr.err);
-	if (ret == 0 && sfs_msg_len(reply) < min_len)
-		ret = -EPROTO;
-	if (ret == 0 && ret_reply) {
-		*ret_reply = reply;
-		return 0;
-	}
-	sfs_msg_free(reply);
-	return ret;
-}
-
-int sfs_client_call(struct sfs_client *client, int slot, struct sfs_msg *req,
-		    u32 min_len, struct sfs_msg **ret_reply)
-{
-	return call(client, slot, req, min_len, false, ret_reply);
-}
-
-int sfs_client_call_sure(struct sfs_client *client, int slot,
-			 struct sfs_msg *req, u32 min_len,
-			 struct sfs_msg **ret_reply)
-{
-	return call(client, slot, req, min_len, true, ret_reply);
-}
-
-void sfs_client_send(struct sfs_client *client, struct sfs_msg *msg)
-{
-	msg->hdr.rid = cpu_to_le64(client->rid);
-	count_msg(client, msg);
-	sfs_conn_send(&client->conn, SFS_CONN_MOUNT, msg);
+	sfs_msg_free(msg);
+	if (full)
+		sfs_conn_shut(conn);
 }

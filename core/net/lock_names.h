@@ -11,6 +11,9 @@ enum sfs_lock_mode {
 	SFS_LOCK_WRITE = 2,
 };
 
+/* The epoch of a grant has the term of the server above these bits. */
+#define SFS_LOCK_EPOCH_BITS 40
+
 /* Names of locks. */
 #define SFS_LOCK_RENAME 0	/* where directories are */
 #define SFS_LOCK_GROUP_0 16	/* of the inode numbers below 1,024 */

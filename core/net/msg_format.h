@@ -25,14 +25,27 @@ enum sfs_msg_type {
 	SFS_MSG_STATFS = 8,
 	SFS_MSG_ALLOC_DETAIL = 9,
 	SFS_MSG_LEAVE = 10,
+	/* introductions, in the slot for them */
+	SFS_MSG_GREET = 24,
+	SFS_MSG_RESTATE = 25,
+	SFS_MSG_GREETED = 26,
+	SFS_MSG_FLOCK_RESTATE = 27,
 	/* without a reply */
 	SFS_MSG_ACK = 32,
 	SFS_MSG_LOCK_REQUEST = 33,
 	SFS_MSG_LOCK_RELEASE = 34,
+	SFS_MSG_LOCK_IN_USE = 35,
+	SFS_MSG_LOCK_WATCH = 36,
+	SFS_MSG_FLOCK = 48,
 	/* from the server */
 	SFS_MSG_EDIT = 64,
 	SFS_MSG_LOCK_GRANT = 65,
 	SFS_MSG_LOCK_REVOKE = 66,
+	SFS_MSG_LOCK_ASK = 67,
+	SFS_MSG_LOCK_UNUSED = 68,
+	SFS_MSG_VERSION = 72,
+	SFS_MSG_ADVANCE = 73,
+	SFS_MSG_FLOCK_ANSWER = 80,
 };
 
 enum sfs_slot {
@@ -42,7 +55,8 @@ enum sfs_slot {
 	SFS_SLOT_INO_GROUP = 3,
 	SFS_SLOT_QUERY = 4,
 	SFS_SLOT_SESSION = 5,
-	SFS_NR_SLOTS = 6,
+	SFS_SLOT_GREET = 6,	/* introductions; repeated as often as needed */
+	SFS_NR_SLOTS = 7,
 };
 
 struct sfs_msg_hdr {
@@ -52,26 +66,51 @@ struct sfs_msg_hdr {
 	__le32 len;		/* of what follows */
 	__le64 rid;
 	__le64 seq;		/* of the request in its slot */
+	__le64 term;		/* of the server; 0 until the mount knows it */
 	__le32 err;		/* of a reply: a positive errno, 0 */
 	__le32 pad;
 };
-static_assert(sizeof(struct sfs_msg_hdr) == 32);
+static_assert(sizeof(struct sfs_msg_hdr) == 40);
 
 struct sfs_msg_join_reply {
-	__le64 version;		/* of the manifest to load */
-	__le64 stable;
 	__le64 seq;		/* open sequence of the first transaction */
 	__le64 spare_seq;	/* and of the second */
 	__le64 run_id;		/* for the first run */
 };
 
-/* Slices of the version given at the join, from the cursor on. */
+/*
+ * A mount that has joined introduces itself on a new connection: which versions
+ * it reads, and the sequences it may stamp with.  A server that does not know
+ * it asks for the rest: any number of RESTATE (locks, what is in use), then
+ * GREETED.
+ */
+struct sfs_msg_greet {
+	__le64 oldest;		/* version that it may still read */
+	__le64 applied;
+	__le64 publish_nr;	/* last one whose reply it has taken */
+	__le64 txn_seq;
+	__le64 spare_seq;	/* 0: none */
+	__le64 frozen_seq;	/* of publish_nr + 1, which is under way; 0: none */
+};
+struct sfs_msg_greet_reply {
+	__le64 version;		/* the newest */
+	__le32 recover;		/* restate */
+	__le32 pad;
+};
+
+/*
+ * Slices of the newest version (0), then of the same, from the cursor on.
+ * ESTALE: the server does not have that one any more, begin again.
+ */
 struct sfs_msg_manifest {
 	__le64 version;
 	__le32 first;		/* how many were sent before */
 	__le32 pad;
 };
 struct sfs_msg_manifest_reply {
+	__le64 version;
+	__le64 stable;
+	__le64 publish_nr;	/* the mount's last one that is in it */
 	__le32 nr;
 	__le32 more;		/* 0: these were the last */
 	/* nr times: __le32 length, struct sfs_disk_slice, no padding */
@@ -128,10 +167,19 @@ struct sfs_msg_ino_group_reply {
 	__le64 lock_epoch;	/* the group's lock comes with it, for writing */
 };
 
-/* Answered when a version is there whose stable covers everything published. */
+/*
+ * The newest version.  When its stable is below what was published so far, the
+ * mounts that hold it back are asked to advance, and the asker comes again.
+ */
 struct sfs_msg_stable_reply {
 	__le64 version;
 	__le64 stable;
+	__le64 published;	/* the largest stamp in it */
+};
+
+/* A mount shall publish until it stamps with no sequence up to @seq. */
+struct sfs_msg_advance {
+	__le64 seq;
 };
 
 struct sfs_msg_statfs_reply {
@@ -159,6 +207,11 @@ struct sfs_msg_ack {
 	__le64 oldest;		/* version that this mount may still read */
 };
 
+/* Versions up to this one were sent; repeated to who has not acknowledged it. */
+struct sfs_msg_version {
+	__le64 version;
+};
+
 /*
  * Locks.  Any of these may be lost or come twice.  A mount has one request for
  * a lock at a time and repeats it until it is answered; a server repeats a
@@ -167,6 +220,12 @@ struct sfs_msg_ack {
  * for the request it has, a server a release only for the epoch it granted
  * last to that mount.
  */
+
+/* Inodes of a group that somebody has open: a bit each. */
+struct sfs_msg_in_use {
+	__le64 bits[16];
+};
+
 struct sfs_msg_lock_request {
 	__le64 id;
 	__le64 nr;		/* of the request, ascending in a mount */
@@ -180,6 +239,7 @@ struct sfs_msg_lock_grant {
 	__le64 epoch;
 	__le64 need_version;	/* must have been applied before it is used */
 	__le64 stamp;		/* changes are stamped with later ones */
+	struct sfs_msg_in_use others;	/* as far as known */
 	__u8 mode;		/* at least what was asked for */
 	__u8 pad[7];
 };
@@ -194,6 +254,44 @@ struct sfs_msg_lock_release {
 	__le64 epoch;
 	__u8 keep;		/* the mode that is kept */
 	__u8 pad[7];
+	struct sfs_msg_in_use in_use;	/* by this mount, when nothing is kept */
+};
+
+/*
+ * Deleting.  Who has a lock knows what others had in use when they gave it up.
+ * A mount that would delete such an inode watches it; the server asks those who
+ * have it, tells the watcher when nobody has any more, and asks a mount to look
+ * for all that is left to delete (ino 0) when another one has gone.
+ */
+struct sfs_msg_lock_in_use {
+	__le64 id;
+	struct sfs_msg_in_use in_use;
+};
+struct sfs_msg_lock_ask {
+	__le64 id;
+};
+struct sfs_msg_lock_watch {
+	__le64 ino;
+};
+struct sfs_msg_lock_unused {
+	__le64 ino;
+};
+
+/*
+ * What a mount has, to a server that does not know: locks with their epochs,
+ * one that is being given up with the mode it had; then what is open of groups
+ * whose lock the mount does not have.
+ */
+struct sfs_msg_lock_held {
+	__le64 id;
+	__le64 epoch;
+	__u8 mode;
+	__u8 pad[7];
+};
+struct sfs_msg_restate {
+	__le32 nr_held;
+	__le32 nr_in_use;
+	/* struct sfs_msg_lock_held, then struct sfs_msg_lock_in_use */
 };
 
 /* A new version: ids removed, then slices added as in manifest_reply. */
@@ -206,5 +304,75 @@ struct sfs_msg_edit {
 	__le32 nr_add;
 	__le64 del[];
 };
+
+/* ---- locks of flock() and fcntl() ------------------------------------------- */
+
+/*
+ * A mount numbers its requests; those that are unanswered have different
+ * places.  A request in a place means that the one before it there has been
+ * answered.  A mount repeats what is not answered; whatever comes twice has its
+ * effect once and is answered alike.
+ */
+#define SFS_FLOCK_PLACES 16384
+
+enum sfs_flock_op {
+	SFS_FLOCK_OP_SET = 1,	/* @type none unlocks; else or EAGAIN */
+	SFS_FLOCK_OP_WAIT = 2,	/* set, as soon as it can be */
+	SFS_FLOCK_OP_CANCEL = 3, /* the WAIT with this place and number */
+	SFS_FLOCK_OP_GET = 4,	/* what is in the way of it? */
+	/* in a restatement: what this mount holds */
+	SFS_FLOCK_OP_HELD = 5,
+	SFS_FLOCK_OP_DOUBT = 6,	/* ... unless a request that follows weakened it */
+};
+
+struct sfs_msg_flock {
+	__le64 nr;		/* of the request, ascending in a place */
+	__le64 ino;
+	__le64 owner;
+	__le64 start;
+	__le64 end;		/* the last byte that is meant */
+	__le32 place;
+	__le32 pid;
+	__u8 op;
+	__u8 kind;		/* enum sfs_flock_kind */
+	__u8 type;		/* enum sfs_flock_type */
+	__u8 pad[5];
+};
+static_assert(sizeof(struct sfs_msg_flock) == 56);
+
+/*
+ * @effect is what the range of the request became by it, 0 when nothing, else
+ * 1 + its type; also of one that failed.  @order ascends with the effects on an
+ * inode, so that answers may be taken over in any order.
+ */
+struct sfs_msg_flock_answer {
+	__le64 nr;
+	__le64 order;
+	__le32 place;
+	__le32 err;		/* a positive errno, 0 */
+	__u8 effect;
+	/* of GET: what is in the way, type none when nothing is */
+	__u8 kind;
+	__u8 type;
+	__u8 pad;
+	__le32 pid;
+	__le64 rid;
+	__le64 start;
+	__le64 end;
+};
+static_assert(sizeof(struct sfs_msg_flock_answer) == 56);
+
+/*
+ * As a request with a reply, in parts: what is held comes first, then the
+ * requests.  The first part of a later restating (greater @nr) replaces all
+ * that was said in earlier ones.
+ */
+struct sfs_msg_flock_restate {
+	__le64 nr;
+	__le32 part;		/* from 0 on */
+	__le32 nr_ents;
+	struct sfs_msg_flock ent[];
+};
+#define SFS_FLOCK_RESTATE_BATCH 512
 
 #endif

@@ -325,7 +325,7 @@ static bool job_full(const struct job *job)
 	return written(job) >= job->most ||
 	       sfs_port_trigger(job->srv->host, SFS_TRIGGER_JOB_END) ||
 	       job->nr_merged == MAX_MERGED || job->nr_out >= MAX_OUTPUTS - 8 ||
-	       READ_ONCE(job->srv->stopping);
+	       READ_ONCE(job->srv->stopping) || READ_ONCE(job->srv->dead);
 }
 
 /* Returns 1 when level 0's input is used up, 0 when it ended before. */
@@ -641,6 +641,7 @@ static bool wants_job(struct sfs_server *srv)
 
 	sfs_store_lock(srv->store);
 	wants = !srv->compact_err && !READ_ONCE(srv->stopping) &&
+		!READ_ONCE(srv->dead) && !srv->recovering &&
 		(nr >= L0_TRIGGER ||
 		 (nr > 0 && (srv->compact_forced ||
 			     sfs_port_trigger(srv->host,
@@ -664,7 +665,7 @@ void sfs_compact_worker(struct work_struct *work)
 		if (ret == 0)
 			continue;
 		/* out of space now; goes on when there is more */
-		if (ret != -ENOSPC) {
+		if (ret != -ENOSPC && !READ_ONCE(srv->dead)) {
 			sfs_err(srv->host,
 				"compaction stopped: error %d; reading and writing go on, space is not reclaimed",
 				ret);

@@ -324,39 +324,15 @@ int sfs_data_reclaim(struct sfs_server *srv, u64 rid)
 	return ret;
 }
 
-/* The mount whose owned extents come first; -ENOENT: no mount has any. */
-static int first_owner(struct sfs_server *srv, u64 *ret_rid)
-{
-	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_DATA_OWNED, 0, 0);
-	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_DATA_OWNED, U64_MAX, U64_MAX);
-	__le64 val;
-	int ret;
-
-	sfs_store_lock(srv->store);
-	ret = sfs_engine_next(srv->items, &key, &last, &val, sizeof(val));
-	sfs_store_unlock(srv->store);
-	if (ret >= 0)
-		*ret_rid = key.f2;
-	return ret < 0 ? ret : 0;
-}
-
-/* Adds up what is free, after what mounts of before owned came back. */
+/* Adds up what is free. */
 int sfs_data_load(struct sfs_server *srv)
 {
 	struct extent ext;
 	u64 at = 0;
-	u64 rid;
 	int ret;
 
 	srv->data_total = srv->ident.id.data_bytes / SFS_UNIT -
 			  SFS_DATA_FIRST / SFS_UNIT;
-	while ((ret = first_owner(srv, &rid)) == 0) {
-		ret = sfs_data_reclaim(srv, rid);
-		if (ret < 0)
-			return ret;
-	}
-	if (ret != -ENOENT)
-		return ret;
 	srv->data_free = 0;
 	sfs_store_lock(srv->store);
 	while ((ret = next_extent(srv, SFS_SRV_DATA_FREE, 0, at, &ext)) == 0) {

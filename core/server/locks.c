@@ -24,6 +24,11 @@
  * without saying that it holds anything has released, or never got the grant:
  * it is told to release what it has here, and answers either way.
  *
+ * In use.  With its release a mount says what it has open of the group; grants
+ * carry what others have.  Who would delete such an inode watches it and is told
+ * when nobody has it any more; when a mount goes, another one is asked to look
+ * for what that left undeleted.
+ *
  * All of it is volatile: a new server has it from the mounts.
  *
  * Locks: locks.mutex, taken in the receive path; nothing is waited for under it
@@ -31,6 +36,7 @@
  */
 #include "server/server.h"
 
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
@@ -42,7 +48,6 @@
 
 #define RESEND_MS 1000
 #define NOT_REVOKED 255
-#define EPOCH_TERM_SHIFT 40
 
 struct srv_lock {
 	struct list_head hash;
@@ -51,6 +56,8 @@ struct srv_lock {
 	u64 stamp;			/* largest of what was changed under it */
 	struct list_head holders;
 	struct list_head waiters;
+	struct list_head users;		/* mounts with inodes in use */
+	struct list_head watches;
 };
 
 struct holder {
@@ -74,6 +81,24 @@ struct waiter {
 	u64 req_nr;
 	u64 held_epoch;
 	u8 mode;
+};
+
+/* What a mount that does not hold the lock has in use of the group. */
+struct user {
+	struct list_head head;		/* lock->users */
+	struct list_head sess_head;	/* sess->lock_users */
+	struct srv_lock *lock;
+	struct sfs_session *sess;
+	struct sfs_msg_in_use in_use;
+};
+
+/* A mount that would delete an inode. */
+struct watch {
+	struct list_head head;		/* lock->watches */
+	struct list_head sess_head;	/* sess->lock_watches */
+	struct srv_lock *lock;
+	struct sfs_session *sess;
+	u64 ino;
 };
 
 /* ---- the table ---------------------------------------------------------------- */
@@ -111,6 +136,8 @@ static struct srv_lock *find_or_make(struct sfs_srv_locks *locks, u64 id)
 	lk->stamp = locks->floor_stamp;
 	INIT_LIST_HEAD(&lk->holders);
 	INIT_LIST_HEAD(&lk->waiters);
+	INIT_LIST_HEAD(&lk->users);
+	INIT_LIST_HEAD(&lk->watches);
 	list_add(&lk->hash, bucket_of(locks, id));
 	locks->nr++;
 	return lk;
@@ -118,7 +145,8 @@ static struct srv_lock *find_or_make(struct sfs_srv_locks *locks, u64 id)
 
 static void put_if_unused(struct sfs_srv_locks *locks, struct srv_lock *lk)
 {
-	if (!list_empty(&lk->holders) || !list_empty(&lk->waiters))
+	if (!list_empty(&lk->holders) || !list_empty(&lk->waiters) ||
+	    !list_empty(&lk->users) || !list_empty(&lk->watches))
 		return;
 	locks->floor = max(locks->floor, lk->version);
 	locks->floor_stamp = max(locks->floor_stamp, lk->stamp);
@@ -181,12 +209,28 @@ static void waiter_del(struct waiter *w)
 	kfree(w);
 }
 
+static void user_del(struct user *user)
+{
+	list_del(&user->head);
+	list_del(&user->sess_head);
+	kfree(user);
+}
+
+static void watch_del(struct watch *w)
+{
+	list_del(&w->head);
+	list_del(&w->sess_head);
+	kfree(w);
+}
+
 /* ---- telling ---------------------------------------------------------------------- */
 
 static void send_grant(struct srv_lock *lk, const struct holder *h)
 {
 	struct sfs_msg_lock_grant *body;
 	struct sfs_msg *msg;
+	struct user *user;
+	u32 i;
 
 	msg = sfs_msg_alloc_wait(SFS_MSG_LOCK_GRANT, sizeof(*body));
 	body = (struct sfs_msg_lock_grant *)msg->payload;
@@ -196,6 +240,12 @@ static void send_grant(struct srv_lock *lk, const struct holder *h)
 	body->need_version = cpu_to_le64(lk->version);
 	body->stamp = cpu_to_le64(lk->stamp);
 	body->mode = h->mode;
+	list_for_each_entry(user, &lk->users, head) {
+		if (user->sess == h->sess)
+			continue;
+		for (i = 0; i < ARRAY_SIZE(body->others.bits); i++)
+			body->others.bits[i] |= user->in_use.bits[i];
+	}
 	sfs_srv_send(h->sess, msg);
 }
 
@@ -365,6 +415,161 @@ static void on_request(struct sfs_session *sess, const struct sfs_msg *msg)
 	mutex_unlock(&locks->mutex);
 }
 
+/* ---- in use ------------------------------------------------------------------------- */
+
+static bool has_in_use(const struct user *user, u64 ino)
+{
+	u32 i = ino & ((1U << SFS_LOCK_GROUP_SHIFT) - 1);
+
+	return le64_to_cpu(user->in_use.bits[i / 64]) >> (i % 64) & 1;
+}
+
+static void send_unused(struct sfs_session *sess, u64 ino)
+{
+	struct sfs_msg_lock_unused *body;
+	struct sfs_msg *msg;
+
+	msg = sfs_msg_alloc_wait(SFS_MSG_LOCK_UNUSED, sizeof(*body));
+	body = (struct sfs_msg_lock_unused *)msg->payload;
+	body->ino = cpu_to_le64(ino);
+	sfs_srv_send(sess, msg);
+}
+
+static void send_ask(struct sfs_session *sess, u64 id)
+{
+	struct sfs_msg_lock_ask *body;
+	struct sfs_msg *msg;
+
+	msg = sfs_msg_alloc_wait(SFS_MSG_LOCK_ASK, sizeof(*body));
+	body = (struct sfs_msg_lock_ask *)msg->payload;
+	body->id = cpu_to_le64(id);
+	sfs_srv_send(sess, msg);
+}
+
+static bool in_use_elsewhere(const struct srv_lock *lk, const struct watch *w)
+{
+	struct user *user;
+
+	list_for_each_entry(user, &lk->users, head) {
+		if (user->sess != w->sess && has_in_use(user, w->ino))
+			return true;
+	}
+	return false;
+}
+
+/* Tells those who waited for it. */
+static void look_at_watches(struct srv_lock *lk)
+{
+	struct watch *w;
+	struct watch *tmp;
+
+	list_for_each_entry_safe(w, tmp, &lk->watches, head) {
+		if (!in_use_elsewhere(lk, w)) {
+			send_unused(w->sess, w->ino);
+			watch_del(w);
+		}
+	}
+}
+
+static struct user *user_of(struct srv_lock *lk, struct sfs_session *sess)
+{
+	struct user *user;
+
+	list_for_each_entry(user, &lk->users, head) {
+		if (user->sess == sess)
+			return user;
+	}
+	return NULL;
+}
+
+static void set_in_use(struct srv_lock *lk, struct sfs_session *sess,
+		       const struct sfs_msg_in_use *in_use)
+{
+	struct user *user = user_of(lk, sess);
+	bool none = !memchr_inv(in_use, 0, sizeof(*in_use));
+
+	if (user && none)
+		user_del(user);
+	if (none)
+		goto out;
+	/* what a mount has in use must not be forgotten */
+	while (!user && !(user = kzalloc(sizeof(*user), GFP_NOFS)))
+		msleep(1);
+	if (!user->lock) {
+		user->lock = lk;
+		user->sess = sess;
+		list_add(&user->head, &lk->users);
+		list_add(&user->sess_head, &sess->lock_users);
+	}
+	user->in_use = *in_use;
+out:
+	look_at_watches(lk);
+}
+
+/* From a mount without the lock; who has it says so with its release. */
+static void on_in_use(struct sfs_session *sess, const struct sfs_msg *msg)
+{
+	const struct sfs_msg_lock_in_use *body =
+		(const struct sfs_msg_lock_in_use *)msg->payload;
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+	struct srv_lock *lk;
+
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return;
+	mutex_lock(&locks->mutex);
+	lk = find(locks, le64_to_cpu(body->id));
+	if (lk && !holder_of(lk, sess)) {
+		set_in_use(lk, sess, &body->in_use);
+		put_if_unused(locks, lk);
+	}
+	mutex_unlock(&locks->mutex);
+}
+
+static void add_watch(struct srv_lock *lk, struct sfs_session *sess, u64 ino)
+{
+	struct watch *w;
+
+	list_for_each_entry(w, &lk->watches, head) {
+		if (w->sess == sess && w->ino == ino)
+			return;
+	}
+	w = kzalloc(sizeof(*w), GFP_NOFS);
+	if (!w)
+		return;		/* it comes again */
+	w->lock = lk;
+	w->sess = sess;
+	w->ino = ino;
+	list_add_tail(&w->head, &lk->watches);
+	list_add_tail(&w->sess_head, &sess->lock_watches);
+}
+
+static void on_watch(struct sfs_session *sess, const struct sfs_msg *msg)
+{
+	const struct sfs_msg_lock_watch *body =
+		(const struct sfs_msg_lock_watch *)msg->payload;
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+	struct srv_lock *lk;
+	struct user *user;
+	u64 ino;
+
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return;
+	ino = le64_to_cpu(body->ino);
+	mutex_lock(&locks->mutex);
+	lk = find_or_make(locks, sfs_lock_of_ino(ino));
+	if (lk) {
+		add_watch(lk, sess, ino);
+		/* they said so once; that they do not any more may be lost */
+		list_for_each_entry(user, &lk->users, head) {
+			if (user->sess != sess && has_in_use(user, ino))
+				send_ask(user->sess, lk->id);
+		}
+		look_at_watches(lk);
+		put_if_unused(locks, lk);
+	}
+	mutex_unlock(&locks->mutex);
+}
+
 /* ---- releasing -------------------------------------------------------------------- */
 
 /* The next holder needs all that this one has published. */
@@ -374,13 +579,15 @@ static void was_written(struct srv_lock *lk, const struct sfs_session *sess)
 	lk->stamp = max(lk->stamp, sess->published_stamp);
 }
 
-static void release(struct sfs_session *sess, u64 id, u64 epoch, u8 keep)
+static void release(struct sfs_session *sess,
+		    const struct sfs_msg_lock_release *body)
 {
 	struct sfs_srv_locks *locks = &sess->srv->locks;
-	struct srv_lock *lk = find(locks, id);
+	struct srv_lock *lk = find(locks, le64_to_cpu(body->id));
 	struct holder *h = lk ? holder_of(lk, sess) : NULL;
+	u8 keep = body->keep;
 
-	if (!h || h->epoch != epoch || keep >= h->mode)
+	if (!h || h->epoch != le64_to_cpu(body->epoch) || keep >= h->mode)
 		return;
 	if (h->mode == SFS_LOCK_WRITE)
 		was_written(lk, sess);
@@ -389,8 +596,10 @@ static void release(struct sfs_session *sess, u64 id, u64 epoch, u8 keep)
 		h->keep = NOT_REVOKED;
 		list_del_init(&h->revoking);
 	}
-	if (keep == SFS_LOCK_NONE)
+	if (keep == SFS_LOCK_NONE) {
 		holder_del(h);
+		set_in_use(lk, sess, &body->in_use);
+	}
 	process(sess->srv, lk);
 }
 
@@ -403,8 +612,7 @@ static void on_release(struct sfs_session *sess, const struct sfs_msg *msg)
 	if (sfs_msg_len(msg) < sizeof(*body))
 		return;
 	mutex_lock(&locks->mutex);
-	release(sess, le64_to_cpu(body->id), le64_to_cpu(body->epoch),
-		body->keep);
+	release(sess, body);
 	mutex_unlock(&locks->mutex);
 }
 
@@ -418,17 +626,26 @@ void sfs_srv_locks_published(struct sfs_session *sess, u64 version, u64 stamp,
 	sess->published = max(sess->published, version);
 	sess->published_stamp = max(sess->published_stamp, stamp);
 	for (i = 0; i < nr; i++)
-		release(sess, le64_to_cpu(rels[i].id),
-			le64_to_cpu(rels[i].epoch), rels[i].keep);
+		release(sess, &rels[i]);
 	mutex_unlock(&locks->mutex);
 }
 
 void sfs_srv_lock_message(struct sfs_session *sess, const struct sfs_msg *msg)
 {
-	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_LOCK_REQUEST)
+	switch (le16_to_cpu(msg->hdr.type)) {
+	case SFS_MSG_LOCK_REQUEST:
 		on_request(sess, msg);
-	else
+		break;
+	case SFS_MSG_LOCK_RELEASE:
 		on_release(sess, msg);
+		break;
+	case SFS_MSG_LOCK_IN_USE:
+		on_in_use(sess, msg);
+		break;
+	case SFS_MSG_LOCK_WATCH:
+		on_watch(sess, msg);
+		break;
+	}
 }
 
 u64 sfs_srv_lock_new(struct sfs_session *sess, u64 id)
@@ -453,14 +670,30 @@ u64 sfs_srv_lock_new(struct sfs_session *sess, u64 id)
 	return epoch;
 }
 
-void sfs_srv_locks_forget(struct sfs_session *sess)
+/* ---- mounts that go ------------------------------------------------------------------- */
+
+static void forget(struct sfs_session *sess)
 {
 	struct sfs_srv_locks *locks = &sess->srv->locks;
 	struct srv_lock *lk;
+	struct watch *watch;
 	struct waiter *w;
 	struct holder *h;
+	struct user *user;
 
-	mutex_lock(&locks->mutex);
+	while ((watch = list_first_entry_or_null(&sess->lock_watches,
+						 struct watch, sess_head))) {
+		lk = watch->lock;
+		watch_del(watch);
+		put_if_unused(locks, lk);
+	}
+	while ((user = list_first_entry_or_null(&sess->lock_users,
+						struct user, sess_head))) {
+		lk = user->lock;
+		user_del(user);
+		look_at_watches(lk);
+		put_if_unused(locks, lk);
+	}
 	while ((w = list_first_entry_or_null(&sess->lock_waiters,
 					     struct waiter, sess_head))) {
 		lk = w->lock;
@@ -475,7 +708,117 @@ void sfs_srv_locks_forget(struct sfs_session *sess)
 		holder_del(h);
 		process(sess->srv, lk);
 	}
+}
+
+/* ---- from mounts that live on ---------------------------------------------------------- */
+
+static int recover_held(struct sfs_session *sess,
+			const struct sfs_msg_lock_held *say)
+{
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+	struct srv_lock *lk = find_or_make(locks, le64_to_cpu(say->id));
+	struct holder *h;
+
+	if (!lk)
+		return -ENOMEM;
+	list_for_each_entry(h, &lk->holders, head) {
+		if (h->sess == sess ||
+		    (h->mode == SFS_LOCK_READ && say->mode == SFS_LOCK_READ))
+			continue;
+		sfs_err(sess->srv->host,
+			"mounts %016llx and %016llx both say that they have lock %llu",
+			sess->rid, h->sess->rid, lk->id);
+		return -ESTALE;
+	}
+	h = holder_of(lk, sess);
+	if (!h)
+		h = holder_add(lk, sess);
+	if (!h)
+		return -ENOMEM;
+	/* once as it is, once as it is being given up: what it had counts */
+	h->mode = max(h->mode, say->mode);
+	h->epoch = max(h->epoch, le64_to_cpu(say->epoch));
+	return 0;
+}
+
+static int recover_in_use(struct sfs_session *sess,
+			  const struct sfs_msg_lock_in_use *say)
+{
+	struct srv_lock *lk = find_or_make(&sess->srv->locks,
+					   le64_to_cpu(say->id));
+
+	if (!lk)
+		return -ENOMEM;
+	set_in_use(lk, sess, &say->in_use);
+	put_if_unused(&sess->srv->locks, lk);
+	return 0;
+}
+
+static int recover(struct sfs_session *sess, const struct sfs_msg *msg)
+{
+	const struct sfs_msg_restate *body =
+		(const struct sfs_msg_restate *)msg->payload;
+	const struct sfs_msg_lock_in_use *in_use;
+	const struct sfs_msg_lock_held *held;
+	u32 nr_held;
+	u32 nr_in_use;
+	u32 i;
+	int ret = 0;
+
+	if (sfs_msg_len(msg) < sizeof(*body))
+		return -EPROTO;
+	nr_held = le32_to_cpu(body->nr_held);
+	nr_in_use = le32_to_cpu(body->nr_in_use);
+	if (sizeof(*body) + (u64)nr_held * sizeof(*held) +
+		    (u64)nr_in_use * sizeof(*in_use) != sfs_msg_len(msg))
+		return -EPROTO;
+	held = (const struct sfs_msg_lock_held *)(body + 1);
+	in_use = (const struct sfs_msg_lock_in_use *)(held + nr_held);
+	for (i = 0; i < nr_held && ret == 0; i++)
+		ret = recover_held(sess, &held[i]);
+	for (i = 0; i < nr_in_use && ret == 0; i++)
+		ret = recover_in_use(sess, &in_use[i]);
+	return ret;
+}
+
+int sfs_srv_locks_recover(struct sfs_session *sess, const struct sfs_msg *msg)
+{
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+	int ret = 0;
+
+	mutex_lock(&locks->mutex);
+	if (msg)
+		ret = recover(sess, msg);
+	else
+		forget(sess);
 	mutex_unlock(&locks->mutex);
+	return ret;
+}
+
+/* What the mount would have deleted, another one looks for. */
+static void hand_out_work(struct sfs_session *gone)
+{
+	struct sfs_server *srv = gone->srv;
+	struct sfs_session *sess;
+
+	sfs_store_lock(srv->store);
+	list_for_each_entry(sess, &srv->sessions, head) {
+		if (sess != gone && sess->joined) {
+			send_unused(sess, 0);
+			break;
+		}
+	}
+	sfs_store_unlock(srv->store);
+}
+
+void sfs_srv_locks_forget(struct sfs_session *sess)
+{
+	struct sfs_srv_locks *locks = &sess->srv->locks;
+
+	mutex_lock(&locks->mutex);
+	forget(sess);
+	mutex_unlock(&locks->mutex);
+	hand_out_work(sess);
 }
 
 /* ---- life --------------------------------------------------------------------------- */
@@ -501,8 +844,8 @@ void sfs_srv_locks_begin(struct sfs_server *srv)
 	struct sfs_srv_locks *locks = &srv->locks;
 
 	locks->floor = srv->version;
-	locks->floor_stamp = srv->next_seq - 1;
-	locks->last_epoch = sfs_store_term(srv->store) << EPOCH_TERM_SHIFT;
+	locks->floor_stamp = sfs_srv_seq_bound(srv) - 1;
+	locks->last_epoch = sfs_store_term(srv->store) << SFS_LOCK_EPOCH_BITS;
 }
 
 void sfs_srv_locks_stop(struct sfs_server *srv)

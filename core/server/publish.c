@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
+#include "base/broken.h"
 
 static int publish_space(struct sfs_session *sess, struct sfs_store_txn *txn,
 			 const struct sfs_srv_publish *pub)
@@ -40,14 +41,22 @@ static int publish_space(struct sfs_session *sess, struct sfs_store_txn *txn,
 static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 			  const struct sfs_srv_publish *pub, struct sfs_edit *edit,
 			  struct sfs_srv_post *post,
-			  struct sfs_msg_publish_reply *body)
+			  const struct sfs_msg *req, struct sfs_msg *reply)
 {
+	struct sfs_msg_publish_reply *body =
+		(struct sfs_msg_publish_reply *)reply->payload;
 	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_MOUNT, sess->rid, 0);
 	struct sfs_server *srv = sess->srv;
 	struct sfs_srv_mount rec;
 	int ret;
 
-	srv->next_seq = max(srv->next_seq, pub->max_stamp + 1);
+	srv->top_stamp = max(srv->top_stamp, pub->max_stamp);
+	/*
+	 * The mount's transaction after this one has a later stamp already; the
+	 * sequence that is given now is for the one after that.
+	 */
+	if (!sfs_broken(srv->host, NORAISE))
+		sfs_srv_raise_seq(srv, pub->max_stamp + 1);
 	sfs_srv_close_seq(sess, pub->txn_seq);
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	sess->run_id = srv->next_run++;
@@ -63,11 +72,12 @@ static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	rec.publish_nr = cpu_to_le64(pub->nr);
 	rec.version = cpu_to_le64(edit->version);
 	sfs_store_put(srv->store, txn, &key, &rec, sizeof(rec));
+	sfs_srv_slot_put(sess, txn, req, reply);
 	return ret;
 }
 
 static int publish(struct sfs_session *sess, struct sfs_srv_publish *pub,
-		   struct sfs_msg_publish_reply *body)
+		   const struct sfs_msg *req, struct sfs_msg *reply)
 {
 	struct sfs_server *srv = sess->srv;
 	struct sfs_edit edit = {
@@ -76,9 +86,10 @@ static int publish(struct sfs_session *sess, struct sfs_srv_publish *pub,
 		.nr_add = pub->slice ? 1 : 0,
 		.add = &pub->slice,
 	};
-	u32 items = 2 + 2 * pub->nr_closed + 3 * pub->nr_consumed +
+	u32 items = 3 + 2 * pub->nr_closed + 3 * pub->nr_consumed +
 		    3 * pub->nr_freed;
 	u32 bytes = sizeof(struct sfs_srv_mount) +
+		    SFS_SRV_SLOT_ROOM(sfs_msg_len(reply)) +
 		    24 * (pub->nr_consumed + pub->nr_freed);
 	struct sfs_store_txn txn;
 	struct sfs_srv_post *post;
@@ -100,7 +111,7 @@ static int publish(struct sfs_session *sess, struct sfs_srv_publish *pub,
 		pub->slice->id = srv->next_slice++;
 		pub->slice->order = srv->next_order++;
 	}
-	ret = publish_change(sess, &txn, pub, &edit, post, body);
+	ret = publish_change(sess, &txn, pub, &edit, post, req, reply);
 	if (ret < 0) {
 		if (list_empty(&post->head))
 			sfs_srv_post_free(post);
@@ -129,12 +140,29 @@ struct sfs_msg *sfs_srv_publish(struct sfs_session *sess, struct sfs_msg *req)
 		return ERR_PTR(-ENOMEM);
 	ret = sfs_srv_publish_decode(sess, req, &pub);
 	if (ret == 0) {
-		ret = publish(sess, &pub,
-			      (struct sfs_msg_publish_reply *)reply->payload);
+		ret = publish(sess, &pub, req, reply);
 		sfs_srv_publish_exit(&pub);
 	}
 	if (ret == 0)
 		return reply;
 	sfs_msg_free(reply);
 	return ERR_PTR(ret);
+}
+
+void sfs_srv_publish_again(struct sfs_session *sess, const struct sfs_msg *req)
+{
+	const struct sfs_msg *last = sess->slots[SFS_SLOT_PUBLISH].reply;
+	const struct sfs_msg_publish_reply *body =
+		(const struct sfs_msg_publish_reply *)last->payload;
+	struct sfs_srv_publish pub;
+
+	if (last->hdr.err || sfs_msg_len(last) < sizeof(*body) ||
+	    sfs_srv_publish_decode(sess, req, &pub) < 0)
+		return;
+	sfs_store_lock(sess->srv->store);
+	sfs_srv_close_seq(sess, pub.txn_seq);
+	sfs_store_unlock(sess->srv->store);
+	sfs_srv_locks_published(sess, le64_to_cpu(body->version), pub.max_stamp,
+				pub.released, pub.nr_released);
+	sfs_srv_publish_exit(&pub);
 }

@@ -3,14 +3,14 @@
  * What mounts ask the server for besides publishing: space, inode numbers, and
  * questions about the volume.
  *
- * What is given out is in the log before the answer leaves: after a crash it
- * belongs to a mount that is gone, and is free again, but numbers are not given
- * out a second time.
+ * What is given out is in the log before the answer leaves, together with the
+ * answer, so a request that comes again is given the same.
  */
 #include "server/server.h"
 
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -29,7 +29,10 @@ static struct sfs_msg *answer(struct sfs_msg *reply, int ret)
 
 /* ---- space ------------------------------------------------------------------------ */
 
-#define MAX_GIVE_SEGS 256
+/* so that the reply fits a record */
+#define MAX_GIVE_SEGS 200
+static_assert(sizeof(struct sfs_srv_slot) + sizeof(struct sfs_msg_extents_reply) +
+	      MAX_GIVE_SEGS * sizeof(struct sfs_msg_extent) <= SFS_ITEM_MAX_VAL);
 
 static struct sfs_msg *extents_reply(u32 nr)
 {
@@ -70,7 +73,8 @@ struct sfs_msg *sfs_srv_meta_space(struct sfs_session *sess,
 	if (!reply)
 		return ERR_PTR(-ENOMEM);
 	body = (struct sfs_msg_extents_reply *)reply->payload;
-	ret = sfs_store_begin(srv->store, &txn, (u32)want, 0);
+	ret = sfs_store_begin(srv->store, &txn, (u32)want + 1,
+			      SFS_SRV_SLOT_ROOM(sfs_msg_len(reply)));
 	if (ret < 0)
 		goto err_free;
 	while (nr < want && (nr == 0 || map->nr_owned < map->nr / 8)) {
@@ -92,6 +96,7 @@ struct sfs_msg *sfs_srv_meta_space(struct sfs_session *sess,
 	}
 	body->nr = cpu_to_le32(nr);
 	reply->hdr.len = cpu_to_le32(sizeof(*body) + nr * sizeof(body->ext[0]));
+	sfs_srv_slot_put(sess, &txn, req, reply);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
 err_free:
 	return answer(reply, ret);
@@ -119,7 +124,9 @@ struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
 	if (!reply)
 		return ERR_PTR(-ENOMEM);
 	body = (struct sfs_msg_extents_reply *)reply->payload;
-	ret = sfs_store_begin(srv->store, &txn, 3, 3 * sizeof(__le64));
+	ret = sfs_store_begin(srv->store, &txn, 4,
+			      3 * sizeof(__le64) +
+				      SFS_SRV_SLOT_ROOM(sfs_msg_len(reply)));
 	if (ret < 0)
 		goto err_free;
 	ret = sfs_data_give(srv, &txn, sess->rid, want,
@@ -132,6 +139,7 @@ struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
 	body->nr = cpu_to_le32(1);
 	body->ext[0].start = cpu_to_le64(start);
 	body->ext[0].count = cpu_to_le64(count);
+	sfs_srv_slot_put(sess, &txn, req, reply);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
 err_free:
 	return answer(reply, ret);
@@ -153,12 +161,15 @@ struct sfs_msg *sfs_srv_ino_group(struct sfs_session *sess,
 	if (!reply)
 		return ERR_PTR(-ENOMEM);
 	body = (struct sfs_msg_ino_group_reply *)reply->payload;
-	ret = sfs_store_begin(srv->store, &txn, 1, sizeof(struct sfs_srv_state));
+	ret = sfs_store_begin(srv->store, &txn, 2,
+			      sizeof(struct sfs_srv_state) +
+				      SFS_SRV_SLOT_ROOM(sizeof(*body)));
 	if (ret < 0)
 		goto err_free;
 	body->first_ino = cpu_to_le64(srv->next_ino);
 	srv->next_ino += GROUP_INOS;
 	sfs_srv_put_state(srv, &txn);
+	sfs_srv_slot_put(sess, &txn, req, reply);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
 	/* nobody else knows these numbers: their lock is free */
 	if (ret == 0)
@@ -170,6 +181,43 @@ err_free:
 }
 
 /* ---- questions ---------------------------------------------------------------------- */
+
+#define ADVANCE_MS 50
+
+static bool holds_back(const struct sfs_session *sess, u64 seq)
+{
+	int i;
+
+	for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
+		if (sess->open_seqs[i] && sess->open_seqs[i] <= seq)
+			return true;
+	}
+	return false;
+}
+
+/* Not more often than mounts can follow. */
+static void ask_to_advance(struct sfs_server *srv)
+{
+	struct sfs_msg_advance *body;
+	struct sfs_session *sess;
+	struct sfs_msg *msg;
+
+	if (srv->stable >= srv->top_stamp ||
+	    time_before(jiffies, srv->advance_sent +
+					 msecs_to_jiffies(ADVANCE_MS)))
+		return;
+	srv->advance_sent = jiffies;
+	list_for_each_entry(sess, &srv->sessions, head) {
+		if (!holds_back(sess, srv->top_stamp))
+			continue;
+		msg = sfs_msg_alloc(SFS_MSG_ADVANCE, sizeof(*body));
+		if (!msg)
+			continue;	/* asked again */
+		body = (struct sfs_msg_advance *)msg->payload;
+		body->seq = cpu_to_le64(srv->top_stamp);
+		sfs_srv_send(sess, msg);
+	}
+}
 
 struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
 				     struct sfs_msg *req)
@@ -189,6 +237,8 @@ struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
 	ret = sfs_store_error(srv->store);
 	body->version = cpu_to_le64(srv->version);
 	body->stable = cpu_to_le64(srv->stable);
+	body->published = cpu_to_le64(srv->top_stamp);
+	ask_to_advance(srv);
 	ticket = sfs_store_ticket(srv->store) - 1;
 	sfs_store_unlock(srv->store);
 	if (ret == 0)

@@ -10,8 +10,9 @@
  *
  * Owned and pending segments have items in the store; live ones are those that
  * the slices refer to and free ones are the rest, so the map in memory is
- * rebuilt from the store's items.  After a start nobody owns anything and
- * nobody reads anything: what was owned or pending becomes live or free.
+ * rebuilt from the store's items.  After a start mounts of before own what they
+ * owned and may read what they read; the compaction of before is abandoned, and
+ * what it owned is closed.
  *
  * Watermarks: compaction may take the last segment, deleting operations leave
  * what two jobs need, everybody else leaves the deleters' reserve besides.  The
@@ -28,6 +29,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 #define REF_MASK ((1U << SFS_SEG_REF_BITS) - 1)
@@ -287,6 +289,47 @@ int sfs_segs_close_all(struct sfs_server *srv, struct sfs_store_txn *txn,
 	return ret == -ENOENT ? 0 : ret;
 }
 
+#define RECLAIM_BATCH 256
+
+/* Closes a batch; returns how many, 0 when there are no more. */
+static int close_batch(struct sfs_server *srv, u64 owner)
+{
+	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_OWNED, owner, 0);
+	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_OWNED, owner, U64_MAX);
+	struct sfs_store_txn txn;
+	int nr = 0;
+	u8 none;
+	int ret;
+
+	ret = sfs_store_begin(srv->store, &txn, 2 * RECLAIM_BATCH, 0);
+	if (ret < 0)
+		return ret;
+	while (nr < RECLAIM_BATCH &&
+	       (ret = sfs_engine_next(srv->items, &key, &last, &none, 0)) >= 0) {
+		if (key.f3 >= srv->segs.nr) {
+			ret = -EIO;
+			break;
+		}
+		close_seg(srv, &txn, owner, key.f3, srv->version);
+		sfs_key_inc(&key);
+		nr++;
+	}
+	if (nr)
+		sfs_store_end(srv->store, &txn);
+	else
+		sfs_store_abort(srv->store, &txn);
+	return ret < 0 && ret != -ENOENT ? ret : nr;
+}
+
+int sfs_segs_reclaim_owner(struct sfs_server *srv, u64 owner)
+{
+	int ret;
+
+	while ((ret = close_batch(srv, owner)) > 0)
+		;
+	return ret;
+}
+
 /* ---- pending-free ---------------------------------------------------------- */
 
 /* The oldest version that anybody may still read. */
@@ -296,14 +339,12 @@ static u64 oldest_read(struct sfs_server *srv)
 	struct sfs_session *sess;
 
 	list_for_each_entry(sess, &srv->sessions, head) {
-		/* others have not been told of any version yet, or read no more */
-		if (sess->joined)
+		if (sess->joined && !sfs_broken(srv->host, NOACK))
 			oldest = min(oldest, READ_ONCE(sess->acked));
 	}
 	return oldest;
 }
 
-#define RECLAIM_BATCH 256
 
 /* Frees a batch; returns how many, 0 when there are no more. */
 static int reclaim_batch(struct sfs_server *srv)
@@ -350,6 +391,12 @@ void sfs_segs_reclaim_worker(struct work_struct *work)
 	sfs_compact_fed(srv);
 }
 
+void sfs_srv_kick_reclaim(struct sfs_server *srv)
+{
+	if (!READ_ONCE(srv->stopping))
+		queue_work(srv->job_wq, &srv->reclaim_work);
+}
+
 /* ---- start ------------------------------------------------------------------ */
 
 /* Marks the owned or pending segments of one kind in the map. */
@@ -377,35 +424,6 @@ static int load_kind(struct sfs_server *srv, u64 kind, u32 state)
 	return ret;
 }
 
-/* Deletes a batch of owned or pending items; nobody is there to mind. */
-static int forget_batch(struct sfs_server *srv, u64 kind)
-{
-	struct sfs_key key = SFS_SRV_KEY(kind, 0, 0);
-	struct sfs_key last = SFS_SRV_KEY(kind, U64_MAX, U64_MAX);
-	struct sfs_store_txn txn;
-	int nr = 0;
-	u8 none;
-	int ret;
-
-	ret = sfs_store_begin(srv->store, &txn, RECLAIM_BATCH, 0);
-	if (ret < 0)
-		return ret;
-	while (nr < RECLAIM_BATCH &&
-	       (ret = sfs_engine_next(srv->items, &key, &last, &none, 0)) >= 0) {
-		set_state(&srv->segs, key.f3,
-			  seg_refs(&srv->segs, key.f3) ? SFS_SEG_LIVE :
-							 SFS_SEG_FREE);
-		sfs_store_del(srv->store, &txn, &key);
-		sfs_key_inc(&key);
-		nr++;
-	}
-	if (nr)
-		sfs_store_end(srv->store, &txn);
-	else
-		sfs_store_abort(srv->store, &txn);
-	return ret < 0 && ret != -ENOENT ? ret : nr;
-}
-
 int sfs_segs_load(struct sfs_server *srv)
 {
 	struct sfs_manifest *man = sfs_engine_manifest(&srv->vol);
@@ -428,9 +446,7 @@ int sfs_segs_load(struct sfs_server *srv)
 		ret = load_kind(srv, SFS_SRV_OWNED, SFS_SEG_OWNED);
 	if (ret == 0)
 		ret = load_kind(srv, SFS_SRV_PENDING, SFS_SEG_PENDING);
-	while (ret == 0 && (ret = forget_batch(srv, SFS_SRV_OWNED)) > 0)
-		ret = 0;
-	while (ret == 0 && (ret = forget_batch(srv, SFS_SRV_PENDING)) > 0)
-		ret = 0;
+	if (ret == 0)
+		ret = sfs_segs_reclaim_owner(srv, SFS_SRV_OWNER_JOB);
 	return ret;
 }

@@ -8,10 +8,7 @@
  * replies; edits are queued under the mutex, so in version order, and sent in
  * that order once their tickets are durable, before the reply.
  *
- * A start finds nobody mounted: this server lives and dies with its mounts.
- * Whatever mounts of before owned is free again, their records go, and the
- * stable sequence moves up to the last number given out, since none of them
- * can publish any more.
+ * A start may find mounts that a server before had: recover.c.
  *
  * Lock order: post_mutex > store mutex; session slots' locks are leaves.
  */
@@ -19,22 +16,27 @@
 
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 #include "server/load.h"
 
 void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
 {
 	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_STATE, 0, 0);
+	u64 next_seq = sfs_broken(srv->host, NORESERVE) ?
+			       sfs_srv_seq_bound(srv) / 2 + 1 :
+			       sfs_srv_seq_reserve(srv);
 	struct sfs_srv_state state = {
 		.version = cpu_to_le64(srv->version),
 		.stable = cpu_to_le64(srv->stable),
-		.next_seq = cpu_to_le64(srv->next_seq),
+		.next_seq = cpu_to_le64(next_seq),
 		.next_run = cpu_to_le64(srv->next_run),
 		.next_slice = cpu_to_le64(srv->next_slice),
 		.next_order = cpu_to_le64(srv->next_order),
@@ -47,10 +49,12 @@ void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
 /* The smallest open sequence minus one; all given out when none is open. */
 u64 sfs_srv_stable(struct sfs_server *srv)
 {
-	u64 stable = srv->next_seq - 1;
+	u64 stable = sfs_srv_seq_bound(srv) - 1;
 	struct sfs_session *sess;
 	int i;
 
+	if (sfs_broken(srv->host, STABLEFREE))
+		return stable;
 	list_for_each_entry(sess, &srv->sessions, head) {
 		for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
 			if (sess->open_seqs[i] && sess->open_seqs[i] <= stable)
@@ -177,7 +181,8 @@ int sfs_srv_new_version(struct sfs_server *srv, struct sfs_store_txn *txn,
 	u32 i;
 
 	edit->version = srv->version + 1;
-	edit->stable = sfs_srv_stable(srv);
+	/* who did not come back yet may have open ones */
+	edit->stable = srv->recovering ? srv->stable : sfs_srv_stable(srv);
 	SFS_ASSERT_CMP(edit->stable, >=, srv->stable);
 	man = sfs_manifest_apply(srv->host, old, edit);
 	if (IS_ERR(man)) {
@@ -203,6 +208,7 @@ int sfs_srv_new_version(struct sfs_server *srv, struct sfs_store_txn *txn,
 	srv->stable = edit->stable;
 	sfs_srv_put_state(srv, txn);
 	post->ticket = sfs_store_ticket(srv->store);
+	post->version = edit->version;
 	list_add_tail(&post->head, &srv->posts);
 out:
 	sfs_manifest_put(&srv->vol, old);
@@ -222,11 +228,7 @@ static struct sfs_srv_post *next_post(struct sfs_server *srv, u64 durable)
 
 static void send_edit(struct sfs_session *sess, const struct sfs_msg *edit)
 {
-	struct sfs_msg *copy;
-
-	copy = sfs_msg_alloc_wait(SFS_MSG_EDIT, sfs_msg_len(edit));
-	memcpy(copy->payload, edit->payload, sfs_msg_len(edit));
-	sfs_srv_send(sess, copy);
+	sfs_srv_send(sess, sfs_msg_copy_wait(edit));
 }
 
 /* Sends what became durable, in order. */
@@ -239,25 +241,73 @@ static void send_posts(struct sfs_server *srv, u64 durable)
 	sfs_store_lock(srv->store);
 	while ((post = next_post(srv, durable))) {
 		list_for_each_entry(sess, &srv->sessions, head) {
-			if (!sess->joined)
-				continue;
 			send_edit(sess, post->edit);
 			sfs_count(srv->cnt, server_edits_sent);
 		}
+		srv->sent_version = post->version;
 		sfs_srv_post_free(post);
 	}
 	sfs_store_unlock(srv->store);
 	mutex_unlock(&srv->post_mutex);
+	sfs_srv_kick_nudge(srv);
 }
 
 int sfs_srv_commit(struct sfs_server *srv, u64 ticket)
 {
 	int ret;
 
-	ret = sfs_store_wait(srv->store, ticket);
+	ret = sfs_broken(srv->host, REVEAL) ? 0 :
+					      sfs_store_wait(srv->store, ticket);
 	if (ret == 0)
-		send_posts(srv, sfs_store_durable(srv->store));
+		send_posts(srv, max(ticket, sfs_store_durable(srv->store)));
 	return ret;
+}
+
+/* ---- who lags ----------------------------------------------------------------- */
+
+#define NUDGE_MS 1000
+
+/*
+ * A mount that has not acknowledged the newest version is told that it was
+ * sent.  If the edit, or the acknowledgement, got lost, this heals it; if the
+ * mount still reads an older version, it does no harm.
+ */
+void sfs_srv_nudge_worker(struct work_struct *work)
+{
+	struct sfs_server *srv = container_of(to_delayed_work(work),
+					      struct sfs_server, nudge_work);
+	struct sfs_msg_version *body;
+	struct sfs_session *sess;
+	struct sfs_msg *msg;
+	bool lags = false;
+
+	mutex_lock(&srv->post_mutex);
+	sfs_store_lock(srv->store);
+	list_for_each_entry(sess, &srv->sessions, head) {
+		if (!sess->greeted ||
+		    READ_ONCE(sess->acked) >= srv->sent_version)
+			continue;
+		lags = true;
+		msg = sfs_msg_alloc(SFS_MSG_VERSION, sizeof(*body));
+		if (!msg)
+			continue;
+		body = (struct sfs_msg_version *)msg->payload;
+		body->version = cpu_to_le64(srv->sent_version);
+		sfs_srv_send(sess, msg);
+	}
+	sfs_store_unlock(srv->store);
+	mutex_unlock(&srv->post_mutex);
+	if (lags)
+		sfs_srv_kick_nudge(srv);
+}
+
+void sfs_srv_kick_nudge(struct sfs_server *srv)
+{
+	spin_lock(&srv->link_lock);
+	if (!READ_ONCE(srv->stopping) && !READ_ONCE(srv->dead))
+		queue_delayed_work(srv->wq, &srv->nudge_work,
+				   msecs_to_jiffies(NUDGE_MS));
+	spin_unlock(&srv->link_lock);
 }
 
 /* ---- start and stop ----------------------------------------------------------- */
@@ -272,7 +322,8 @@ static int load_state(struct sfs_server *srv)
 		return ret;
 	srv->version = cnt.version;
 	srv->stable = cnt.stable;
-	srv->next_seq = cnt.next_seq;
+	srv->sent_version = cnt.version;
+	sfs_srv_seq_init(srv, cnt.next_seq);
 	srv->next_run = cnt.next_run;
 	srv->next_slice = cnt.next_slice;
 	srv->next_order = cnt.next_order;
@@ -281,50 +332,17 @@ static int load_state(struct sfs_server *srv)
 				     &cnt, &srv->vol);
 }
 
-/* Records of mounts that are gone. */
-static int forget_mounts(struct sfs_server *srv)
-{
-	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_MOUNT, 0, 0);
-	struct sfs_key last = SFS_SRV_KEY(SFS_SRV_MOUNT, U64_MAX, 0);
-	struct sfs_srv_mount rec;
-	struct sfs_store_txn txn;
-	int ret;
-
-	ret = sfs_store_begin(srv->store, &txn, 1024, sizeof(struct sfs_srv_state));
-	if (ret < 0)
-		return ret;
-	while ((ret = sfs_engine_next(srv->items, &key, &last, &rec,
-				      sizeof(rec))) >= 0) {
-		sfs_info(srv->host, "mount %016llx went without saying so",
-			 key.f2);
-		sfs_store_del(srv->store, &txn, &key);
-	}
-	/* nobody holds a sequence: all given out so far are stable */
-	srv->version++;
-	srv->stable = srv->next_seq - 1;
-	sfs_srv_put_state(srv, &txn);
-	sfs_store_end(srv->store, &txn);
-	return ret == -ENOENT ? 0 : ret;
-}
-
-/* The manifest's version after forget_mounts(), with the new stable. */
-static int step_version(struct sfs_server *srv)
-{
-	struct sfs_edit edit = {
-		.version = srv->version,
-		.stable = srv->stable,
-	};
-
-	return sfs_srv_step_manifest(&srv->vol, &edit);
-}
-
 static void server_free(struct sfs_server *srv)
 {
 	struct sfs_srv_post *post;
 	struct sfs_srv_post *tmp;
 
+	sfs_srv_locks_stop(srv);
+	sfs_srv_flocks_exit(&srv->flocks);
 	if (srv->wq)
 		destroy_workqueue(srv->wq);
+	if (srv->end_wq)
+		destroy_workqueue(srv->end_wq);
 	if (srv->job_wq)
 		destroy_workqueue(srv->job_wq);
 	list_for_each_entry_safe(post, tmp, &srv->posts, head)
@@ -334,10 +352,12 @@ static void server_free(struct sfs_server *srv)
 	sfs_segs_exit(srv);
 	sfs_engine_exit(&srv->vol);
 	sfs_counters_free(srv->cnt);
+	kfree(srv->slot_buf);
 	kfree(srv);
 }
 
-static struct sfs_server *server_alloc(struct sfs_host *host)
+static struct sfs_server *server_alloc(struct sfs_host *host,
+				       struct sfs_hub *hub)
 {
 	struct sfs_server *srv;
 
@@ -345,18 +365,31 @@ static struct sfs_server *server_alloc(struct sfs_host *host)
 	if (!srv)
 		return NULL;
 	srv->cnt = sfs_counters_create();
-	if (!srv->cnt) {
+	srv->slot_buf = kmalloc(SFS_ITEM_MAX_VAL, GFP_NOFS);
+	if (!srv->cnt || !srv->slot_buf) {
+		sfs_counters_free(srv->cnt);
+		kfree(srv->slot_buf);
 		kfree(srv);
 		return NULL;
 	}
+	spin_lock_init(&srv->seq_lock);
+	INIT_WORK(&srv->seq_work, sfs_srv_seq_worker);
 	srv->host = host;
+	srv->hub = hub;
 	sfs_srv_locks_init(srv);
+	sfs_srv_flocks_init(&srv->flocks, host, srv->cnt);
 	INIT_LIST_HEAD(&srv->sessions);
+	INIT_LIST_HEAD(&srv->links);
+	spin_lock_init(&srv->link_lock);
+	init_waitqueue_head(&srv->wait);
 	INIT_LIST_HEAD(&srv->posts);
 	mutex_init(&srv->post_mutex);
 	srv->compact_starved = U64_MAX;
 	INIT_WORK(&srv->compact_work, sfs_compact_worker);
 	INIT_WORK(&srv->reclaim_work, sfs_segs_reclaim_worker);
+	INIT_WORK(&srv->gone_work, sfs_srv_gone_worker);
+	INIT_DELAYED_WORK(&srv->nudge_work, sfs_srv_nudge_worker);
+	srv->recovering = true;
 	return srv;
 }
 
@@ -372,19 +405,31 @@ static int server_load(struct sfs_server *srv)
 	if (ret == 0)
 		ret = sfs_data_load(srv);
 	if (ret == 0)
-		ret = forget_mounts(srv);
-	if (ret == 0)
-		ret = step_version(srv);
+		ret = sfs_srv_load_sessions(srv);
 	sfs_srv_locks_begin(srv);
 	return ret;
 }
 
-int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
+static void mount_gone(void *arg, u64 rid)
+{
+	sfs_srv_kick_gone(arg);
+}
+
+static int server_listen(struct sfs_server *srv)
+{
+	srv->listener.accept = sfs_srv_accept;
+	srv->listener.gone = mount_gone;
+	srv->listener.arg = srv;
+	return sfs_hub_listen(srv->hub, &srv->listener);
+}
+
+int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
+		     struct sfs_server **ret_srv)
 {
 	struct sfs_server *srv;
 	int ret;
 
-	srv = server_alloc(host);
+	srv = server_alloc(host, hub);
 	if (!srv)
 		return -ENOMEM;
 	ret = sfs_identity_load(host, &srv->ident);
@@ -394,10 +439,16 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 	if (ret == 0) {
 		srv->wq = alloc_workqueue("sfs-server",
 					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+		srv->end_wq = alloc_workqueue("sfs-server-ends",
+					      WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		srv->job_wq = alloc_workqueue("sfs-jobs",
 					      WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
-		if (!srv->wq || !srv->job_wq)
+		if (!srv->wq || !srv->end_wq || !srv->job_wq)
 			ret = -ENOMEM;
+	}
+	if (ret == 0) {
+		sfs_srv_flocks_start(&srv->flocks, srv->wq);
+		sfs_srv_flocks_freeze(&srv->flocks);
 	}
 	if (ret == 0)
 		ret = sfs_store_open(host, &srv->ident, &srv->store);
@@ -406,7 +457,17 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 		srv->items = sfs_store_engine(srv->store);
 		ret = server_load(srv);
 	}
+	if (ret == 0)
+		ret = server_listen(srv);
+	if (ret == 0) {
+		sfs_srv_try_thaw(srv);
+		/* so that what nobody reads is free from the beginning */
+		flush_work(&srv->reclaim_work);
+	}
 	if (ret < 0) {
+		WRITE_ONCE(srv->stopping, true);
+		if (srv->store)
+			sfs_session_drop_all(srv);
 		server_free(srv);
 		return ret;
 	}
@@ -414,13 +475,41 @@ int sfs_server_start(struct sfs_host *host, struct sfs_server **ret_srv)
 	return 0;
 }
 
-void sfs_server_stop(struct sfs_server *srv)
+/* Nothing comes from mounts any more, and nothing is begun by itself. */
+static void server_quiesce(struct sfs_server *srv)
 {
-	SFS_ASSERT(list_empty(&srv->sessions));
+	sfs_hub_unlisten(srv->hub);
+	spin_lock(&srv->link_lock);
 	WRITE_ONCE(srv->stopping, true);
+	spin_unlock(&srv->link_lock);
+	sfs_srv_shut_links(srv);
+	sfs_srv_wait_links(srv);
+	cancel_work_sync(&srv->gone_work);
+	cancel_delayed_work_sync(&srv->nudge_work);
+	cancel_work_sync(&srv->seq_work);
 	cancel_work_sync(&srv->compact_work);
 	cancel_work_sync(&srv->reclaim_work);
-	sfs_srv_locks_stop(srv);
+}
+
+void sfs_server_stop(struct sfs_server *srv)
+{
+	/* mounts that just went; what an error keeps here the next start finds */
+	flush_work(&srv->gone_work);
+	server_quiesce(srv);
+	sfs_session_drop_all(srv);
+	server_free(srv);
+}
+
+/*
+ * What has been sent to a device before is waited for, whether or not it
+ * makes something durable that nobody will be told.
+ */
+void sfs_server_kill(struct sfs_server *srv)
+{
+	WRITE_ONCE(srv->dead, true);
+	sfs_store_kill(srv->store);
+	server_quiesce(srv);
+	sfs_session_drop_all(srv);
 	server_free(srv);
 }
 

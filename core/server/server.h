@@ -2,7 +2,6 @@
 #ifndef SFS_SERVER_SERVER_H
 #define SFS_SERVER_SERVER_H
 
-#include "server/attach.h"
 #include "server/server_types.h"
 
 /* server.c */
@@ -23,7 +22,92 @@ void sfs_srv_version_room(struct sfs_server *srv, const struct sfs_edit *edit,
 /* Waits for @ticket, then sends what may be sent. */
 int sfs_srv_commit(struct sfs_server *srv, u64 ticket);
 u64 sfs_srv_stable(struct sfs_server *srv);
+/* Tells mounts that lag which versions were sent. */
+void sfs_srv_nudge_worker(struct work_struct *work);
+void sfs_srv_kick_nudge(struct sfs_server *srv);
 
+/* seq.c: sequences, of transactions and of grants */
+void sfs_srv_seq_init(struct sfs_server *srv, u64 first);
+/* Within a transaction of the store that ends with sfs_srv_put_state(). */
+u64 sfs_srv_take_seq(struct sfs_server *srv);
+/* ... in which a number up to @stamp was used. */
+void sfs_srv_raise_seq(struct sfs_server *srv, u64 stamp);
+/*
+ * The next one without any record: it is below a reserve that is durable.  0
+ * when that is used up, which is rare and soon over.  Does not sleep.
+ */
+u64 sfs_srv_next_seq(struct sfs_server *srv);
+/* All numbers below it may have been given out. */
+u64 sfs_srv_seq_bound(struct sfs_server *srv);
+/* What the state item says; the store is locked, a transaction under way. */
+u64 sfs_srv_seq_reserve(struct sfs_server *srv);
+void sfs_srv_seq_worker(struct work_struct *work);
+
+/* recover.c */
+int sfs_srv_load_sessions(struct sfs_server *srv);
+/* Serves, once no mount is missing that may still come. */
+void sfs_srv_try_thaw(struct sfs_server *srv);
+/* The mount of @rid says who it is; *ret_sess is referenced. */
+struct sfs_msg *sfs_srv_greet(struct sfs_server *srv, const struct sfs_msg *req,
+			      struct sfs_session **ret_sess);
+/* Into the reply: versions after it are sent to the link that it goes to. */
+void sfs_srv_greet_version(struct sfs_server *srv, struct sfs_msg *reply);
+struct sfs_msg *sfs_srv_restate_flocks(struct sfs_server *srv,
+				       const struct sfs_msg *req);
+struct sfs_msg *sfs_srv_restate(struct sfs_server *srv,
+				const struct sfs_msg *req);
+struct sfs_msg *sfs_srv_greeted(struct sfs_server *srv,
+				const struct sfs_msg *req);
+
+/*
+ * locks.c: what a mount restates of its locks; the store is locked.  Without a
+ * message: it begins, and what it has restated before counts no more.
+ */
+int sfs_srv_locks_recover(struct sfs_session *sess, const struct sfs_msg *msg);
+
+/* slots.c: what a slot's last request was answered */
+#define SFS_SRV_SLOT_ROOM(reply_len) ((u32)(sizeof(struct sfs_srv_slot) + (reply_len)))
+void sfs_srv_slot_put(struct sfs_session *sess, struct sfs_store_txn *txn,
+		      const struct sfs_msg *req, const struct sfs_msg *reply);
+void sfs_srv_slots_del(struct sfs_session *sess, struct sfs_store_txn *txn);
+int sfs_srv_slots_load(struct sfs_session *sess);
+
+/* link.c */
+int sfs_srv_accept(void *arg, struct sfs_conn *conn);
+/* Ends all connections; waits until nothing runs on behalf of one. */
+void sfs_srv_shut_links(struct sfs_server *srv);
+void sfs_srv_wait_links(struct sfs_server *srv);
+
+/* gone.c: mounts that went without leaving */
+void sfs_srv_kick_gone(struct sfs_server *srv);
+void sfs_srv_gone_worker(struct work_struct *work);
+int sfs_srv_take_back_gone(struct sfs_server *srv);
+/*
+ * All that the mount of @sess had comes back, its record goes, and it is in
+ * the list no more.  May be repeated after an error, also by another server.
+ */
+int sfs_srv_take_back(struct sfs_session *sess);
+
+/* session.c */
+struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid);
+void sfs_session_get(struct sfs_session *sess);
+void sfs_session_put(struct sfs_session *sess);
+/* The store is locked; a reference or NULL. */
+struct sfs_session *sfs_session_find(struct sfs_server *srv, u64 rid);
+/* Requests that came while the server was recovering. */
+void sfs_session_kick_all(struct sfs_server *srv);
+/* It takes no request any more, and none is being handled. */
+void sfs_session_shut(struct sfs_session *sess);
+/* No links are left, and all sessions go: from memory alone. */
+void sfs_session_drop_all(struct sfs_server *srv);
+/* A message of its mount, owned; does not wait. */
+void sfs_session_recv(struct sfs_session *sess, struct sfs_msg *msg);
+/* To its mount, owned; lost when that is not connected. */
+void sfs_srv_send(struct sfs_session *sess, struct sfs_msg *msg);
+/* @reply, or a negative errno as ERR_PTR(), as the answer to @req. */
+struct sfs_msg *sfs_srv_answer_to(const struct sfs_msg *req,
+				  struct sfs_msg *reply);
+/* A sequence the mount may stamp with; 0 when it has too many. */
 /* locks.c */
 void sfs_srv_locks_init(struct sfs_server *srv);
 /* With the state that was loaded. */
@@ -44,16 +128,18 @@ void sfs_srv_locks_forget(struct sfs_session *sess);
 
 /* session.c: a sequence the mount may stamp with; 0 when it has too many */
 u64 sfs_srv_open_seq(struct sfs_session *sess);
-/* By itself, not as a reply; owns @msg. */
-void sfs_srv_send(struct sfs_session *sess, struct sfs_msg *msg);
 bool sfs_srv_close_seq(struct sfs_session *sess, u64 seq);
 
-/* publish.c, requests.c, session.c: handlers; the reply or a negative errno. */
-struct sfs_msg *sfs_srv_join(struct sfs_session *sess, struct sfs_msg *req);
+/* join.c: *ret_sess is referenced, also with some errors. */
+struct sfs_msg *sfs_srv_join(struct sfs_server *srv, const struct sfs_msg *req,
+			     struct sfs_session **ret_sess);
+/* publish.c, requests.c, join.c: handlers; the reply or a negative errno. */
 struct sfs_msg *sfs_srv_manifest(struct sfs_session *sess,
 				 struct sfs_msg *req);
 struct sfs_msg *sfs_srv_leave(struct sfs_session *sess, struct sfs_msg *req);
 struct sfs_msg *sfs_srv_publish(struct sfs_session *sess, struct sfs_msg *req);
+/* A duplicate: what it did to volatile state is done again. */
+void sfs_srv_publish_again(struct sfs_session *sess, const struct sfs_msg *req);
 struct sfs_msg *sfs_srv_meta_space(struct sfs_session *sess,
 				   struct sfs_msg *req);
 struct sfs_msg *sfs_srv_data_space(struct sfs_session *sess,
@@ -88,8 +174,11 @@ int sfs_segs_close(struct sfs_server *srv, struct sfs_store_txn *txn,
 /* All that @owner has; as many items as it owns, twice. */
 int sfs_segs_close_all(struct sfs_server *srv, struct sfs_store_txn *txn,
 		       u64 owner, u64 version);
+/* The same of any number, in steps of its own. */
+int sfs_segs_reclaim_owner(struct sfs_server *srv, u64 owner);
 void sfs_segs_reclaim_worker(struct work_struct *work);
-/* Segment map and items as they are after a start: nobody owns anything. */
+void sfs_srv_kick_reclaim(struct sfs_server *srv);
+/* Segment map of the items there are; what no job writes any more is closed. */
 int sfs_segs_load(struct sfs_server *srv);
 
 /* data.c: the store is locked; how many items each needs is in the comment */

@@ -9,7 +9,8 @@
 #include <linux/workqueue.h>
 #include "base/identity.h"
 #include "engine/store.h"
-#include "net/net.h"
+#include "net/hub.h"
+#include "server/flocks.h"
 #include "server/srv_format.h"
 
 #define SFS_MAX_OPEN_SEQS 4
@@ -39,26 +40,38 @@ struct sfs_seg_map {
 /* One mount as the server sees it. */
 struct sfs_session {
 	struct list_head head;		/* L(store) */
-	struct sfs_server *srv;
-	struct sfs_client *client;	/* I: whose connection this is */
+	refcount_t refs;
+	struct sfs_server *srv;		/* I */
 	u64 rid;			/* I */
+	spinlock_t lock;
+	struct sfs_conn *conn;		/* L(lock): its newest link's, or NULL */
+	u64 link_nr;			/* L(lock): number of that link */
+	struct work_struct free_work;
 	u64 open_seqs[SFS_MAX_OPEN_SEQS]; /* L(store): 0 none */
-	u64 acked;			/* A: oldest version it may read, once joined */
+	u64 acked;			/* A: oldest version it may read; 0: did not say */
 	u64 publish_nr;			/* L(store) */
 	u64 run_id;			/* L(store): of the next run it publishes */
 	u64 owned_segs;			/* L(store) */
 	u64 owned_data;			/* L(store): blocks */
 	bool joined;			/* L(store) */
-	struct sfs_manifest *join_man;	/* L(store): until it is loaded */
+	bool shut;			/* A: its mount is no more */
+	bool greeted;			/* L(store): since this server started */
+	struct sfs_manifest *load_man;	/* O(session slot): being loaded */
+	u64 load_publish_nr;		/* O(session slot): its last publish in that */
+	struct sfs_fl_session *flocks;	/* I */
 	u64 published;			/* L(locks.mutex): version its last publish made */
 	u64 published_stamp;		/* L(locks.mutex): largest stamp it published */
 	struct list_head lock_holders;	/* L(locks.mutex) */
 	struct list_head lock_waiters;	/* L(locks.mutex) */
+	struct list_head lock_users;	/* L(locks.mutex) */
+	struct list_head lock_watches;	/* L(locks.mutex) */
 	struct sfs_session_slot {
 		struct sfs_session *sess;
 		struct work_struct work;
 		spinlock_t lock;
 		struct list_head queue;		/* L(lock) */
+		u32 nr_queued;			/* L(lock) */
+		bool closed;			/* L(lock): takes nothing more */
 		u64 seq;			/* O: last one handled */
 		struct sfs_msg *reply;		/* O: to it */
 	} slots[SFS_NR_SLOTS];
@@ -68,6 +81,7 @@ struct sfs_session {
 struct sfs_srv_post {
 	struct list_head head;
 	u64 ticket;
+	u64 version;
 	struct sfs_msg *edit;
 };
 
@@ -95,7 +109,14 @@ struct sfs_server {
 
 	u64 version;			/* L(store) */
 	u64 stable;			/* L(store) */
-	u64 next_seq;			/* L(store) */
+	u64 top_stamp;			/* L(store): largest that was published */
+	unsigned long advance_sent;	/* L(store): jiffies */
+	spinlock_t seq_lock;
+	u64 next_seq;			/* L(seq_lock) */
+	u64 seq_logged;			/* L(store), L(seq_lock): reserved up to it */
+	u64 seq_ticket;			/* L(seq_lock): with which that is durable */
+	u64 seq_durable;		/* L(seq_lock): known to be durable */
+	struct work_struct seq_work;	/* reserves more */
 	u64 next_run;			/* L(store) */
 	u64 next_slice;			/* L(store) */
 	u64 next_order;			/* L(store) */
@@ -108,20 +129,37 @@ struct sfs_server {
 	u64 data_hint;			/* L(store) */
 
 	struct sfs_srv_locks locks;
+	struct sfs_hub *hub;		/* I */
+	struct sfs_listener listener;	/* I */
+	spinlock_t link_lock;
+	struct list_head links;		/* L(link_lock): not known to have ended */
+	u32 nr_live_links;		/* L(link_lock): not freed yet */
+	u64 nr_links;			/* L(link_lock): ever */
+	u32 nr_sessions;		/* L(link_lock): not freed yet */
+	wait_queue_head_t wait;		/* for links and sessions to go */
 
 	struct list_head sessions;	/* L(store) */
 	struct list_head posts;		/* L(store) to add */
 	struct mutex post_mutex;	/* one sender at a time */
+	u64 sent_version;		/* L(post_mutex) */
+	struct delayed_work nudge_work;	/* tells who lags what was sent */
+
+	struct sfs_srv_flocks flocks;
 
 	struct workqueue_struct *wq;		/* I: requests */
+	struct workqueue_struct *end_wq;	/* I: what waits for works of wq */
 	struct workqueue_struct *job_wq;	/* I: compaction, reclaim */
 	struct work_struct compact_work;
 	struct work_struct reclaim_work;
+	struct work_struct gone_work;
+	u8 *slot_buf;			/* L(store): SFS_ITEM_MAX_VAL */
 	bool compact_forced;		/* L(store): space is short */
 	bool compacting;		/* L(store) */
 	u64 compact_starved;		/* L(store): more free segments than these are needed */
 	u64 compact_order;		/* L(store): up to it level 0 is being merged */
 	bool stopping;			/* A */
+	bool recovering;		/* A, L(store) to change: waits for mounts */
+	bool dead;			/* A: killed, sends nothing any more */
 	int compact_err;		/* L(store) */
 };
 

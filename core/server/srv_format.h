@@ -18,6 +18,7 @@ enum sfs_srv_kind {
 	SFS_SRV_PENDING = 5,	/* f2 = version, f3 = segment: no value */
 	SFS_SRV_DATA_FREE = 6,	/* f2 = last block: __le64 blocks */
 	SFS_SRV_DATA_OWNED = 7,	/* f2 = rid, f3 = last block: __le64 blocks */
+	SFS_SRV_SLOT = 8,	/* f2 = rid, f3 = slot: struct sfs_srv_slot, reply */
 };
 
 #define SFS_SRV_KEY(kind, a, b) SFS_KEY(SFS_ZONE_SERVER, kind, 0, a, b, 0)
@@ -32,7 +33,7 @@ enum sfs_srv_kind {
 struct sfs_srv_state {
 	__le64 version;		/* of the manifest */
 	__le64 stable;
-	__le64 next_seq;	/* transaction and grant sequences */
+	__le64 next_seq;	/* transaction and grant sequences: reserved up to it */
 	__le64 next_run;
 	__le64 next_slice;
 	__le64 next_order;	/* of level 0 */
@@ -45,5 +46,16 @@ struct sfs_srv_mount {
 	__le64 version;		/* that it made */
 };
 static_assert(sizeof(struct sfs_srv_mount) == 16);
+
+/*
+ * The last request of a slot that had an effect, in the record of that effect;
+ * its reply follows.
+ */
+struct sfs_srv_slot {
+	__le64 seq;
+	__le16 type;		/* of the message */
+	__u8 pad[6];
+};
+static_assert(sizeof(struct sfs_srv_slot) == 16);
 
 #endif

@@ -12,6 +12,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include "engine/manifest.h"
+#include "net/msg_format.h"
 #include "server/load.h"
 #include "server/srv_format.h"
 
@@ -32,6 +33,24 @@ static const char *data_check(u64 owner_field, const void *val, u32 len)
 		return "data extent: value has a wrong length";
 	if (!sfs_srv_data_blocks(val))
 		return "data extent: is empty";
+	return NULL;
+}
+
+static const char *slot_check(const struct sfs_key *key, const void *val,
+			      u32 len)
+{
+	struct sfs_srv_slot rec;
+	u32 i;
+
+	if (key->f3 >= SFS_NR_SLOTS)
+		return "slot: number is unknown";
+	if (len < sizeof(rec))
+		return "slot: value has a wrong length";
+	memcpy(&rec, val, sizeof(rec));
+	for (i = 0; i < sizeof(rec.pad); i++) {
+		if (rec.pad[i])
+			return "slot: padding is not zero";
+	}
 	return NULL;
 }
 
@@ -62,6 +81,8 @@ const char *sfs_srv_item_check(const struct sfs_key *key, const void *val,
 		return data_check(key->f3, val, len);
 	case SFS_SRV_DATA_OWNED:
 		return data_check(0, val, len);
+	case SFS_SRV_SLOT:
+		return slot_check(key, val, len);
 	}
 	return "key: kind is unknown";
 }
@@ -113,6 +134,18 @@ static int mount_to_text(u64 rid, const void *val, char *buf, u32 size)
 			 le64_to_cpu(rec.version));
 }
 
+static int slot_to_text(const struct sfs_key *key, const void *val, u32 len,
+			char *buf, u32 size)
+{
+	struct sfs_srv_slot rec;
+
+	memcpy(&rec, val, sizeof(rec));
+	return scnprintf(buf, size,
+			 "slot %llu of mount %016llx request %llu type %u reply %u bytes",
+			 key->f3, key->f2, le64_to_cpu(rec.seq),
+			 le16_to_cpu(rec.type), len - (u32)sizeof(rec));
+}
+
 int sfs_srv_item_to_text(const struct sfs_key *key, const void *val, u32 len,
 			 u64 meta_bytes, char *buf, u32 size)
 {
@@ -135,6 +168,8 @@ int sfs_srv_item_to_text(const struct sfs_key *key, const void *val, u32 len,
 		return scnprintf(buf, size,
 				 "segment %llu pending free since version %llu",
 				 key->f3, key->f2);
+	case SFS_SRV_SLOT:
+		return slot_to_text(key, val, len, buf, size);
 	case SFS_SRV_DATA_FREE:
 		count = sfs_srv_data_blocks(val);
 		return scnprintf(buf, size, "data free %llu blocks from %llu",

@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include "base/report.h"
 #include "fs/fs.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 #include "shim/shim.h"
 
@@ -273,7 +274,7 @@ static void blocks_load(struct fake_vol *vol)
 	}
 }
 
-int sfs_mount_join(struct sfs_host *host, struct sfs_server *srv,
+int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 		   const struct sfs_mount_opts *opts, struct sfs_fs **ret_fs)
 {
 	struct fake_vol *vol = (void *)host;
@@ -354,6 +355,16 @@ void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts)
 	fs->opts = *opts;
 }
 
+void sfs_mount_kill(struct sfs_fs *fs)
+{
+	fake_crash(fs->fake->vol);
+}
+
+void sfs_mount_drop(struct sfs_fs *fs)
+{
+	sfs_mount_leave(fs);
+}
+
 int sfs_mount_leave(struct sfs_fs *fs)
 {
 	struct fake_txn *ft = fs->fake;
@@ -413,6 +424,26 @@ u64 sfs_lock_tenure(const struct sfs_lock_use *use)
 {
 	must(use->mode == SFS_LOCK_WRITE);
 	return 1;
+}
+
+void sfs_mount_on_unused(struct sfs_fs *fs,
+			 void (*fn)(struct sfs_fs *fs, u64 ino))
+{
+}
+
+int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
+{
+	return 0;
+}
+
+void sfs_locks_closed(struct sfs_fs *fs, u64 ino)
+{
+}
+
+bool sfs_locks_open_elsewhere(struct sfs_fs *fs, const struct sfs_lockset *set,
+			      u64 ino)
+{
+	return false;
 }
 
 /* ---- holds --------------------------------------------------------------------- */
@@ -828,4 +859,8 @@ u64 fake_count(struct fake_vol *vol, u8 zone)
 	     node = rb_next(node))
 		n += item_of(node)->key.zone == zone;
 	return n;
+}
+
+void sfs_locks_drain(struct sfs_fs *fs)
+{
 }

@@ -408,6 +408,102 @@ static void test_delete(void)
 	end();
 }
 
+/*
+ * What nobody uses and has nothing but its item goes with its last name: no
+ * orphan in between, which only a transaction of its own could show.
+ */
+static void test_delete_bare(void)
+{
+	struct sfs_attr attr = {};
+	u64 holds;
+	u64 f;
+
+	begin();
+	vol->publish_one_in = 1;
+	f = create(1, "f", S_IFREG | 0644);
+	holds = vol->nr_holds;
+	is_int(unlink_name(1, "f", f), 0, "unlink of what nobody has open");
+	is_u64(vol->nr_holds, holds + 1, "in one hold");
+	is_int(sfs_getattr(fs, f, &attr), -ENOENT, "it is gone");
+	is_u64(fake_count(vol, SFS_ZONE_FS), 1, "nothing but the root");
+	is_u64(fake_count(vol, SFS_ZONE_WORK), 0, "no orphan");
+
+	f = create(1, "f", S_IFREG | 0644);
+	sfs_inode_open(fs, f, NULL);
+	is_int(sfs_unlink_unused(fs, &root, 1, "f", 1, f, 1, &attr), 0,
+	       "unlink with the only open of its own");
+	ok(attr.ino == f && attr.nlink == 0, "and its attributes");
+	is_int(sfs_getattr(fs, f, &attr), -ENOENT, "it is gone");
+	is_int(sfs_inode_open(fs, f, NULL), -ENOENT, "not to be opened");
+	sfs_inode_close(fs, f);
+	is_u64(fake_count(vol, SFS_ZONE_WORK), 0, "no orphan");
+
+	f = create(1, "f", S_IFREG | 0644);
+	sfs_link(fs, &root, f, 1, "g", 1, &attr);
+	sfs_inode_open(fs, f, NULL);
+	is_int(sfs_unlink_unused(fs, &root, 1, "f", 1, f, 1, &attr), 0,
+	       "unlink of the last name but one");
+	is_u64(attr.nlink, 1, "leaves the other");
+	is_u64(stat_of(f).nlink, 1, "and the inode");
+	sfs_inode_open(fs, f, NULL);
+	is_int(sfs_unlink_unused(fs, &root, 1, "g", 1, f, 1, &attr), 0,
+	       "unlink while another has it open");
+	is_u64(stat_of(f).nlink, 0, "keeps it");
+	is_u64(fake_count(vol, SFS_ZONE_WORK), 1, "as an orphan");
+	sfs_inode_close(fs, f);
+	is_int(write_byte(f, 0, 1, 10), 10, "which can be written");
+	sfs_inode_close(fs, f);
+	shim_sleep_ns(100000000);
+	is_u64(fake_count(vol, SFS_ZONE_FS), 1, "until the last close");
+
+	f = create(1, "f", S_IFREG | 0644);
+	vol->fail_hold_one_in = 1;
+	is_int(unlink_name(1, "f", f), -ENOSPC, "no room");
+	vol->fail_hold_one_in = 0;
+	is_int(sfs_inode_open(fs, f, NULL), 0, "it is there as before");
+	sfs_inode_close(fs, f);
+	is_int(unlink_name(1, "f", f), 0, "unlink");
+	end();
+}
+
+/* An open that comes while the last name goes finds all of it or nothing. */
+struct opener {
+	u64 ino;
+	int ret;
+	bool done;
+};
+
+static void open_meanwhile(void *arg)
+{
+	struct opener *o = arg;
+
+	o->ret = sfs_inode_open(fs, o->ino, NULL);
+	o->done = true;
+}
+
+static void test_delete_bare_race(void)
+{
+	struct sfs_ivol *v;
+	struct opener o = {};
+	struct shim_task *task;
+
+	begin();
+	o.ino = create(1, "f", S_IFREG | 0644);
+	is_int(sfs_ivol_get(fs, o.ino, &v), 0, "an unlink");
+	ok(sfs_ivol_claim(fs, v, SFS_BUSY_UNLINKING, 0), "that is under way");
+	task = shim_go("opener", open_meanwhile, &o);
+	shim_sleep_ns(1000000);
+	ok(!o.done, "keeps an open waiting");
+	sfs_ivol_unclaim(fs, v, false);
+	shim_sleep_ns(1000000);
+	ok(o.done, "until it has");
+	shim_join(task);
+	is_int(o.ret, 0, "failed");
+	sfs_inode_close(fs, o.ino);
+	sfs_ivol_put(fs, v);
+	end();
+}
+
 /* More at once than the worker's list holds. */
 static void test_delete_many(void)
 {
@@ -927,6 +1023,8 @@ int shim_main(int argc, char **argv)
 	test_large_truncate();
 	test_unfinished();
 	test_delete();
+	test_delete_bare();
+	test_delete_bare_race();
 	test_delete_many();
 	test_readdir();
 	test_name_in_dir();

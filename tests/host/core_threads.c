@@ -48,6 +48,7 @@ static const struct sfs_cred root = { .caps = ~0u };
 static char meta[300], data[300];
 
 static struct sfs_host *host;
+static struct sfs_hub *hub;
 static struct sfs_server *srv;
 static struct sfs_fs *fs;
 static __u64 dirs[NR_DIRS];
@@ -511,15 +512,20 @@ static int mount_volume(void)
 	ret = sfs_host_open(meta, data, 0, &host);
 	if (ret < 0)
 		return ret;
-	ret = sfs_server_start(host, &srv);
+	ret = sfs_hub_create(host, &hub);
 	if (ret < 0)
 		goto err_close;
-	ret = sfs_mount(host, srv, &opts, &fs);
+	ret = sfs_server_start(host, hub, &srv);
+	if (ret < 0)
+		goto err_hub;
+	ret = sfs_mount(host, hub, &opts, &fs);
 	if (ret < 0)
 		goto err_stop;
 	return 0;
 err_stop:
 	sfs_server_stop(srv);
+err_hub:
+	sfs_hub_destroy(hub);
 err_close:
 	sfs_host_close(host);
 	return ret;
@@ -530,6 +536,7 @@ static int unmount_volume(void)
 	int ret = sfs_unmount(fs);
 
 	sfs_server_stop(srv);
+	sfs_hub_destroy(hub);
 	sfs_host_close(host);
 	return ret;
 }
@@ -665,6 +672,7 @@ static void failing_device(void)
 	ret = sfs_unmount(fs);
 	ok(ret < 0, "failing device: unmount says so (%d)", ret);
 	sfs_server_stop(srv);
+	sfs_hub_destroy(hub);
 	dup2(good_fd, host->dev[SFS_DEV_META].fd);
 	close(good_fd);
 	atomic_store(&broken_device, false);

@@ -100,6 +100,21 @@ static s64 run_buf(struct sfs_fs *fs, const struct sfs_cred *c,
 	return ret;
 }
 
+/* Now as a host that looks names up, now as one that has all inodes open. */
+static int run_unlink(struct sfs_fs *fs, const struct sfs_cred *c,
+		      const struct pm_op *op)
+{
+	struct sfs_attr attr;
+	int ret;
+
+	if ((op->seed & 1) || sfs_inode_open(fs, op->ino, NULL) < 0)
+		return sfs_unlink(fs, c, op->dir, op->name, op->len, op->ino);
+	ret = sfs_unlink_unused(fs, c, op->dir, op->name, op->len, op->ino, 1,
+				&attr);
+	sfs_inode_close(fs, op->ino);
+	return ret;
+}
+
 static s64 run_op(struct sfs_fs *fs, const struct sfs_cred *c,
 		  const struct pm_op *op, struct sfs_attr *attr)
 {
@@ -115,7 +130,7 @@ static s64 run_op(struct sfs_fs *fs, const struct sfs_cred *c,
 		return sfs_link(fs, c, op->ino, op->dir, op->name, op->len,
 				attr);
 	case PM_UNLINK:
-		return sfs_unlink(fs, c, op->dir, op->name, op->len, op->ino);
+		return run_unlink(fs, c, op);
 	case PM_RMDIR:
 		return sfs_rmdir(fs, c, op->dir, op->name, op->len, op->ino);
 	case PM_RENAME:

@@ -513,6 +513,87 @@ static void test_race(int dir, const char *file)
 	CHECK(unlinkat(dir, "b", AT_REMOVEDIR) == 0);
 }
 
+/* ---- opening what is about to go --------------------------------------------- */
+
+struct leaving {
+	int dir;
+	pthread_mutex_t lock;
+	struct handle h;		/* of the latest file */
+	_Atomic bool stop;
+	_Atomic int opened;
+};
+
+/* What was opened works, with or without its name, until it is closed. */
+static void use(struct leaving *l, int fd, bool by_handle)
+{
+	struct stat st;
+	char c = 'x';
+
+	if (fd < 0) {
+		/* FUSE's client has the inode, and the daemon then has not */
+		CHECK(errno == (by_handle ? ESTALE : ENOENT) ||
+		      (errno == ENOENT && !by_kernel));
+		return;
+	}
+	CHECK(write(fd, &c, 1) == 1 && pread(fd, &c, 1, 0) == 1);
+	CHECK(fstat(fd, &st) == 0 && st.st_nlink <= 1 && st.st_size == 1);
+	CHECK(close(fd) == 0);
+	l->opened++;
+}
+
+static void *open_names(void *arg)
+{
+	struct leaving *l = arg;
+
+	while (!l->stop)
+		use(l, openat(l->dir, "leaving", O_RDWR), false);
+	return NULL;
+}
+
+static void *open_handles(void *arg)
+{
+	struct leaving *l = arg;
+	struct handle h;
+
+	while (!l->stop) {
+		pthread_mutex_lock(&l->lock);
+		h = l->h;
+		pthread_mutex_unlock(&l->lock);
+		use(l, open_handle(l->dir, &h, O_RDWR), true);
+	}
+	return NULL;
+}
+
+static void test_leaving(int dir, const char *file)
+{
+	struct leaving l = { .dir = dir,
+			     .lock = PTHREAD_MUTEX_INITIALIZER };
+	pthread_t thread[2];
+	struct handle h;
+	int i;
+
+	(void)file;
+	make_file(dir, "leaving");
+	l.h = handle_of(dir, "leaving");
+	CHECK(pthread_create(&thread[0], NULL, open_names, &l) == 0);
+	CHECK(pthread_create(&thread[1], NULL, open_handles, &l) == 0);
+	for (i = 0; i < 500 || (l.opened < 20 && i < 20000); i++) {
+		CHECK(unlinkat(dir, "leaving", 0) == 0);
+		make_file(dir, "leaving");
+		h = handle_of(dir, "leaving");
+		pthread_mutex_lock(&l.lock);
+		l.h = h;
+		pthread_mutex_unlock(&l.lock);
+	}
+	l.stop = true;
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	CHECK(l.opened > 0);
+	CHECK(unlinkat(dir, "leaving", 0) == 0);
+	if (by_kernel)
+		is_stale(dir, &l.h);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(int dir, const char *file);
@@ -527,6 +608,7 @@ static const struct {
 	{ "unlinked", test_unlinked },
 	{ "connect", test_connect },
 	{ "race", test_race },
+	{ "leaving", test_leaving },
 };
 
 int main(int argc, char **argv)

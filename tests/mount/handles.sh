@@ -16,7 +16,7 @@ handles() { # test, file
 ok "format" format
 ok "mount" mount_volume || tap_done
 mkdir "$MNT/d"
-for test in tree kinds layout by_hand garbage unlinked connect race; do
+for test in tree kinds layout by_hand garbage unlinked connect race leaving; do
 	ok "$test" handles "$test"
 done
 ok "handles before a remount" handles save "$SCRATCH/handles"

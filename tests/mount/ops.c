@@ -431,7 +431,7 @@ static void cmd_names_until_full(char **arg)
 /* unlinked DIR: what is open lives on without a name */
 static void cmd_unlinked(char **arg)
 {
-	char buf[16];
+	char buf[16], link[32];
 	struct stat st;
 	int fd, path_fd;
 
@@ -450,6 +450,18 @@ static void cmd_unlinked(char **arg)
 	close(fd);
 	/* not open any more, but somebody still holds the inode */
 	CHECK(fstat(path_fd, &st) == 0 && st.st_nlink == 0);
+	close(path_fd);
+
+	/* one that has nothing would go with its name if nobody held it */
+	path_fd = open("u", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	CHECK(path_fd >= 0 && close(path_fd) == 0);
+	path_fd = open("u", O_PATH);
+	CHECK(path_fd >= 0 && unlink("u") == 0);
+	CHECK(fstat(path_fd, &st) == 0 && st.st_nlink == 0);
+	sprintf(link, "/proc/self/fd/%d", path_fd);
+	fd = open(link, O_RDWR);
+	CHECK(fd >= 0 && write(fd, "more", 4) == 4 && close(fd) == 0);
+	CHECK(fstat(path_fd, &st) == 0 && st.st_size == 4);
 	close(path_fd);
 
 	/* the same for a directory one stands in, and for one replaced */

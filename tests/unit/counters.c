@@ -21,6 +21,7 @@
 
 struct run {
 	struct vol vol;
+	struct sfs_hub *hub;
 	struct sfs_server *srv;
 	struct sfs_fs *fs;
 };
@@ -38,8 +39,9 @@ static void run_begin(struct run *run)
 	if (sfs_format(run->vol.host, &format, &id) < 0)
 		bail_out("format");
 	sfs_mount_opts_default(&opts);
-	if (sfs_server_start(run->vol.host, &run->srv) < 0 ||
-	    sfs_mount(run->vol.host, run->srv, &opts, &run->fs) < 0)
+	if (sfs_hub_create(run->vol.host, &run->hub) < 0 ||
+	    sfs_server_start(run->vol.host, run->hub, &run->srv) < 0 ||
+	    sfs_mount(run->vol.host, run->hub, &opts, &run->fs) < 0)
 		bail_out("start");
 }
 
@@ -47,6 +49,7 @@ static void run_end(struct run *run)
 {
 	is_int(sfs_unmount(run->fs), 0, "unmount");
 	sfs_server_stop(run->srv);
+	sfs_hub_destroy(run->hub);
 	vol_destroy(&run->vol);
 }
 

@@ -98,38 +98,102 @@ static void send(struct sfs_client *client, u32 *answered)
 		      random_request(types[rng_below(&rng,
 						     ARRAY_SIZE(types))]) :
 		      random_publish();
-	if (sfs_client_call(client, (int)rng_below(&rng, SFS_NR_SLOTS), msg, 0,
+	if (sfs_client_call(client, (int)rng_below(&rng, SFS_SLOT_GREET), msg, 0,
 			    &reply) == 0)
 		sfs_msg_free(reply);
 	(*answered)++;
 }
 
-static void test_client(struct world *w, bool join)
+static int greet(void *arg)
 {
-	struct sfs_msg *msg = sfs_msg_alloc(SFS_MSG_JOIN, 0);
+	struct sfs_client *client = arg;
 	struct sfs_msg *reply;
-	struct sfs_client client;
+	int ret;
+
+	ret = sfs_client_greet(client, sfs_msg_alloc(SFS_MSG_JOIN, 0), 0,
+			       &reply);
+	if (ret == 0)
+		sfs_msg_free(reply);
+	return ret;
+}
+
+static void refused(void *arg, int err)
+{
+}
+
+static const struct sfs_client_ops client_ops = {
+	.event = event,
+	.greet = greet,
+	.refused = refused,
+};
+
+static void test_client(struct world *w)
+{
+	struct sfs_client client = {};
+	struct sfs_msg *msg;
 	u32 answered = 0;
 	u32 i;
 
-	if (sfs_client_init(&client, w->vol.host, 4711, NULL, event, NULL) < 0 ||
-	    sfs_server_attach(w->srv, &client) < 0)
+	if (sfs_client_init(&client, w->hub, 4711, w->vol.host, NULL,
+			    &client_ops, &client) < 0)
 		bail_out("client");
-	if (join)
-		is_int(sfs_client_call(&client, SFS_SLOT_SESSION, msg, 0,
-				       &reply), 0, "join");
-	sfs_msg_free(join ? reply : msg);
+	sfs_client_start(&client);
+	is_int(sfs_client_wait_greeted(&client), 0, "join");
 	for (i = 0; i < 1500; i++)
 		send(&client, &answered);
 	msg = sfs_msg_alloc(SFS_MSG_LEAVE, 0);
-	sfs_client_call(&client, SFS_SLOT_SESSION, msg, 0, NULL);
+	is_int(sfs_client_call(&client, SFS_SLOT_SESSION, msg, 0, NULL), 0,
+	       "leave");
 	sfs_client_close(&client);
-	sfs_server_detach(w->srv, &client);
 	sfs_client_exit(&client);
-	ok(answered, "%u requests are answered, %s", answered,
-	   join ? "joined" : "not joined");
+	ok(answered, "%u requests are answered", answered);
 	is_int(sfs_store_error(w->srv->store), 0, "the server goes on");
 	ok(world_segs_fit(w), "segments are in one place each");
+}
+
+static void stranger_recv(void *arg, struct sfs_msg *msg)
+{
+	(*(u32 *)arg)++;
+	sfs_msg_free(msg);
+}
+
+static void stranger_closed(void *arg)
+{
+}
+
+static const struct sfs_conn_ops stranger_ops = {
+	.recv = stranger_recv,
+	.closed = stranger_closed,
+};
+
+/* Somebody who has not introduced himself is not listened to. */
+static void test_stranger(struct world *w)
+{
+	u64 version = w->srv->version;
+	struct sfs_conn *conn;
+	struct sfs_msg *msg;
+	u32 answers = 0;
+	u32 i;
+
+	if (sfs_hub_connect(w->hub, &stranger_ops, &answers, &conn) < 0)
+		bail_out("connect");
+	for (i = 0; i < 1500; i++) {
+		msg = rng_below(&rng, 3) ?
+			      random_request((u16)(2 + rng_below(&rng, 100))) :
+			      random_publish();
+		msg->hdr.slot = (u8)rng_u64(&rng);
+		msg->hdr.rid = cpu_to_le64(rng_below(&rng, 2) ?
+						   w->fs->rid : field());
+		msg->hdr.seq = cpu_to_le64(field());
+		msg->hdr.term = cpu_to_le64(
+			rng_below(&rng, 2) ? sfs_store_term(w->srv->store) :
+					     field());
+		sfs_conn_send(conn, SFS_CONN_MOUNT, msg);
+	}
+	shim_sleep_ns(1000000000);
+	sfs_conn_detach(conn, SFS_CONN_MOUNT);
+	ok(answers < 100, "a stranger gets %u answers", answers);
+	ok(w->srv->version == version, "nothing has changed");
 }
 
 int shim_main(int argc, char **argv)
@@ -142,8 +206,8 @@ int shim_main(int argc, char **argv)
 	vol_format(&w.vol);
 	if (world_start(&w) < 0)
 		bail_out("start");
-	test_client(&w, false);
-	test_client(&w, true);
+	test_stranger(&w);
+	test_client(&w);
 	ok(world_data_fits(&w, used, true), "data space is all there");
 	is_int(world_stop(&w), 0, "leave and stop");
 	unit_free(used);

@@ -369,6 +369,7 @@ static void test_set_opts(void)
 
 static void test_no_memory(void)
 {
+	struct sfs_hub *hub;
 	struct sfs_server *srv;
 	bool good = true;
 	struct run run;
@@ -384,10 +385,15 @@ static void test_no_memory(void)
 	for (nth = 1; good; nth++) {
 		failed = shim_alloc_failed();
 		shim_alloc_fail_nth(nth);
-		ret = sfs_server_start(run.w.vol.host, &srv);
+		ret = sfs_hub_create(run.w.vol.host, &hub);
+		if (ret == 0) {
+			ret = sfs_server_start(run.w.vol.host, hub, &srv);
+			shim_alloc_fail_nth(0);
+			if (ret == 0)
+				sfs_server_stop(srv);
+			sfs_hub_destroy(hub);
+		}
 		shim_alloc_fail_nth(0);
-		if (ret == 0)
-			sfs_server_stop(srv);
 		good = ret == 0 || ret == -ENOMEM;
 		if (shim_alloc_failed() == failed)
 			break;

@@ -89,24 +89,48 @@ static void peer_space(struct peer *peer)
 	sfs_msg_free(reply);
 }
 
-static void peer_join(struct peer *peer, struct world *w)
+static int peer_greet(void *arg)
 {
+	struct peer *peer = arg;
 	struct sfs_msg_join_reply *join;
 	struct sfs_msg *reply;
-	u64 count;
+	int ret;
 
-	memset(peer, 0, sizeof(*peer));
-	peer->w = w;
-	peer->nr = 1;
-	if (sfs_client_init(&peer->client, w->vol.host, 4711, NULL, event, NULL) < 0 ||
-	    sfs_server_attach(w->srv, &peer->client) < 0)
-		bail_out("client");
-	reply = call(peer, SFS_SLOT_SESSION, SFS_MSG_JOIN, NULL, 0);
+	ret = sfs_client_greet(&peer->client, sfs_msg_alloc(SFS_MSG_JOIN, 0),
+			       sizeof(*join), &reply);
+	if (ret < 0)
+		return ret;
 	join = (struct sfs_msg_join_reply *)reply->payload;
 	peer->seq = le64_to_cpu(join->seq);
 	peer->spare = le64_to_cpu(join->spare_seq);
 	peer->run_id = le64_to_cpu(join->run_id);
 	sfs_msg_free(reply);
+	return 0;
+}
+
+static void peer_refused(void *arg, int err)
+{
+}
+
+static const struct sfs_client_ops peer_ops = {
+	.event = event,
+	.greet = peer_greet,
+	.refused = peer_refused,
+};
+
+static void peer_join(struct peer *peer, struct world *w)
+{
+	u64 count;
+
+	memset(peer, 0, sizeof(*peer));
+	peer->w = w;
+	peer->nr = 1;
+	if (sfs_client_init(&peer->client, w->hub, 4711, w->vol.host, NULL,
+			    &peer_ops, peer) < 0)
+		bail_out("client");
+	sfs_client_start(&peer->client);
+	if (sfs_client_wait_greeted(&peer->client) < 0)
+		bail_out("join");
 	peer_space(peer);
 	peer->other_seg = w->fs->segs[0].end - peer->seg_bytes;
 	if (sfs_data_reserve(w->fs, 0, 1, &peer->other_data, &count) < 0)
@@ -119,7 +143,6 @@ static void peer_leave(struct peer *peer)
 {
 	sfs_msg_free(call(peer, SFS_SLOT_SESSION, SFS_MSG_LEAVE, NULL, 0));
 	sfs_client_close(&peer->client);
-	sfs_server_detach(peer->w->srv, &peer->client);
 	sfs_client_exit(&peer->client);
 }
 
@@ -176,7 +199,7 @@ static struct sfs_msg *parts_msg(const struct peer *peer,
 	u32 nr = 0;
 	u8 *p;
 
-	msg = sfs_msg_alloc(SFS_MSG_PUBLISH, 4096);
+	msg = sfs_msg_alloc(SFS_MSG_PUBLISH, 4096 + parts->len_off);
 	if (!msg)
 		bail_out("no memory");
 	body = (struct sfs_msg_publish *)msg->payload;

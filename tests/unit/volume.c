@@ -23,6 +23,7 @@ static const struct sfs_cred root = { .caps = ~0u };
 struct volume {
 	struct sim_disk *disk[2];
 	struct sfs_host *host;
+	struct sfs_hub *hub;
 	struct sfs_server *srv;
 	struct sfs_fs *fs;
 };
@@ -57,12 +58,19 @@ static int mount(struct volume *v)
 	int ret;
 
 	sfs_mount_opts_default(&opts);
-	ret = sfs_server_start(v->host, &v->srv);
+	ret = sfs_hub_create(v->host, &v->hub);
 	if (ret)
 		return ret;
-	ret = sfs_mount(v->host, v->srv, &opts, &v->fs);
-	if (ret)
+	ret = sfs_server_start(v->host, v->hub, &v->srv);
+	if (ret) {
+		sfs_hub_destroy(v->hub);
+		return ret;
+	}
+	ret = sfs_mount(v->host, v->hub, &opts, &v->fs);
+	if (ret) {
 		sfs_server_stop(v->srv);
+		sfs_hub_destroy(v->hub);
+	}
 	return ret;
 }
 
@@ -71,6 +79,7 @@ static int unmount(struct volume *v)
 	int ret = sfs_unmount(v->fs);
 
 	sfs_server_stop(v->srv);
+	sfs_hub_destroy(v->hub);
 	return ret;
 }
 

@@ -17,19 +17,27 @@ int world_mount(struct world *w, struct sfs_fs **ret_fs)
 	sfs_mount_opts_default(&opts);
 	if (w->commit_interval_ms)
 		opts.commit_interval_ms = w->commit_interval_ms;
-	return sfs_mount_join(w->vol.host, w->srv, &opts, ret_fs);
+	return sfs_mount_join(w->vol.host, w->hub, &opts, ret_fs);
 }
 
 int world_start(struct world *w)
 {
 	int ret;
 
-	ret = sfs_server_start(w->vol.host, &w->srv);
+	ret = sfs_hub_create(w->vol.host, &w->hub);
 	if (ret < 0)
 		return ret;
+	ret = sfs_server_start(w->vol.host, w->hub, &w->srv);
+	if (ret < 0)
+		goto err_hub;
 	ret = world_mount(w, &w->fs);
 	if (ret < 0)
-		sfs_server_stop(w->srv);
+		goto err_server;
+	return 0;
+err_server:
+	sfs_server_stop(w->srv);
+err_hub:
+	sfs_hub_destroy(w->hub);
 	return ret;
 }
 
@@ -38,6 +46,7 @@ int world_stop(struct world *w)
 	int ret = sfs_mount_leave(w->fs);
 
 	sfs_server_stop(w->srv);
+	sfs_hub_destroy(w->hub);
 	return ret;
 }
 

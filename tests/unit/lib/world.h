@@ -10,6 +10,7 @@
 /* A volume with a running server and one mount. */
 struct world {
 	struct vol vol;
+	struct sfs_hub *hub;
 	struct sfs_server *srv;
 	struct sfs_fs *fs;
 	u32 commit_interval_ms;
