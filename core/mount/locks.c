@@ -1061,6 +1061,24 @@ static void on_ask(struct sfs_fs *fs, const struct sfs_msg *msg)
 		send_in_use(fs, id, &in_use);
 }
 
+/*
+ * What the last grant said of it is of the past then; a later grant comes after
+ * this on the same connection.
+ */
+static void forget_others(struct sfs_fs *fs, u64 ino)
+{
+	u64 id = sfs_lock_of_ino(ino);
+	struct lock_shard *shard = shard_of(fs, id);
+	u32 i = ino - sfs_lock_first_ino(id);
+	struct sfs_lock *lk;
+
+	spin_lock(&shard->lock);
+	lk = find(shard, id);
+	if (lk && lk->others)
+		lk->others[i / 64] &= ~(1ULL << (i % 64));
+	spin_unlock(&shard->lock);
+}
+
 static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	const struct sfs_msg_lock_unused *body =
@@ -1068,6 +1086,8 @@ static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 
 	if (sfs_msg_len(msg) < sizeof(*body))
 		return;
+	if (body->ino)
+		forget_others(fs, le64_to_cpu(body->ino));
 	mutex_lock(&fs->unused_mutex);
 	if (fs->unused)
 		fs->unused(fs, le64_to_cpu(body->ino));
