@@ -441,7 +441,7 @@ static void shuffle(struct many_call **calls, u32 nr, u32 try)
 	}
 }
 
-void lin_crash(struct lin *l, const struct sim_tree *t,
+void lin_crash(struct lin *l, const struct sim_tree *t, struct sfs_fs *fs,
 	       const struct lin_fate *fate)
 {
 	struct many_call *running[MANY_MAX_ACTORS];
@@ -486,6 +486,7 @@ void lin_crash(struct lin *l, const struct sim_tree *t,
 	l->blurred = false;
 	memset(l->running, 0, sizeof(l->running));
 	lin_tree_learn(found, t);
+	lin_crash_unnamed(found, fs);
 	settled(l);
 }
 
