@@ -38,10 +38,13 @@
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
+#include <linux/completion.h>
 #include <linux/fiemap.h>
 #include <linux/iomap.h>
 #include <linux/pagemap.h>
+#include <linux/refcount.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <linux/writeback.h>
 
@@ -325,6 +328,44 @@ void sfs_aops_init_inode(struct sfs_ki *ki)
 
 /* ---- writeback ---------------------------------------------------------------- */
 
+struct map_again {
+	struct work_struct work;
+	struct inode *inode;
+	loff_t pos;
+	struct sfs_extent *ext;
+	u32 seq;
+	int ret;
+};
+
+static void map_again_work(struct work_struct *work)
+{
+	struct map_again *again = container_of(work, struct map_again, work);
+
+	again->ret = map_read(again->inode, again->pos, again->ext,
+			      &again->seq);
+}
+
+/*
+ * A folio whose blocks are not found loses what was written to it, maybe by
+ * others; that whoever happens to write it back is being killed is no reason.
+ */
+static int map_read_surely(struct inode *inode, loff_t pos,
+			   struct sfs_extent *ext, u32 *ret_seq)
+{
+	struct map_again again = { .inode = inode, .pos = pos, .ext = ext };
+	int ret;
+
+	ret = map_read(inode, pos, ext, ret_seq);
+	if (ret != -EINTR)
+		return ret;
+	INIT_WORK_ONSTACK(&again.work, map_again_work);
+	queue_work(SFS_SB(inode->i_sb)->ioend_wq, &again.work);
+	flush_work(&again.work);
+	destroy_work_on_stack(&again.work);
+	*ret_seq = again.seq;
+	return again.ret;
+}
+
 static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
 		      loff_t offset)
 {
@@ -340,7 +381,7 @@ static int map_blocks(struct iomap_writepage_ctx *wpc, struct inode *inode,
 	    offset < iomap->offset + iomap->length &&
 	    iomap->validity_cookie == map_seq(SFS_KI(inode)))
 		return 0;
-	ret = map_read(inode, offset, &ext, &seq);
+	ret = map_read_surely(inode, offset, &ext, &seq);
 	if (ret < 0)
 		return ret;
 	if (!ext.phys || (ext.flags & SFS_EXT_OFFLINE)) {
@@ -387,6 +428,76 @@ static int writepages(struct address_space *mapping,
 	trace_sfs_writeback(inode, wbc->range_start,
 			    wbc->range_end - wbc->range_start, ret);
 	return ret;
+}
+
+/* A writeback that is waited for, or was. */
+struct writeout {
+	refcount_t refs;		/* the worker's and the caller's */
+	struct work_struct work;
+	struct completion done;
+	struct inode *inode;
+	loff_t start;
+	loff_t end;
+	int ret;
+};
+
+static void writeout_put(struct writeout *out)
+{
+	if (refcount_dec_and_test(&out->refs))
+		kfree(out);
+}
+
+static void writeout_work(struct work_struct *work)
+{
+	struct writeout *out = container_of(work, struct writeout, work);
+	struct address_space *mapping = out->inode->i_mapping;
+
+	out->ret = filemap_fdatawrite_range(mapping, out->start, out->end);
+	if (out->ret != -EIO)
+		filemap_fdatawait_range_keep_errors(mapping, out->start,
+						    out->end);
+	iput(out->inode);
+	complete(&out->done);
+	writeout_put(out);
+}
+
+static int writeout(struct inode *inode, loff_t start, loff_t end)
+{
+	struct writeout *out = kzalloc(sizeof(*out), GFP_KERNEL);
+	int ret;
+
+	if (!out)
+		return -ENOMEM;
+	refcount_set(&out->refs, 2);
+	INIT_WORK(&out->work, writeout_work);
+	init_completion(&out->done);
+	ihold(inode);
+	out->inode = inode;
+	out->start = start;
+	out->end = end;
+	queue_work(SFS_SB(inode->i_sb)->sync_wq, &out->work);
+	ret = wait_for_completion_killable(&out->done) ? -EINTR : out->ret;
+	writeout_put(out);
+	return ret;
+}
+
+/*
+ * file_write_and_wait_range(), but who is killed stops waiting: a worker does
+ * the writing.  kill_sb() waits for those that were left behind.
+ */
+int sfs_write_and_wait(struct file *file, loff_t start, loff_t end)
+{
+	struct address_space *mapping = file->f_mapping;
+	int ret = 0;
+	int err;
+
+	if (mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) ||
+	    mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
+		ret = writeout(mapping->host, start, end);
+	if (ret == -EINTR)
+		return ret;
+	err = file_check_and_advance_wb_err(file);
+	return ret ?: err;
 }
 
 static int read_folio(struct file *file, struct folio *folio)

@@ -32,6 +32,7 @@
  * of its writeback the VFS inode is ahead (aops.c).
  */
 
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
@@ -76,6 +77,13 @@ struct sfs_sb {
 	struct sfs_sysfs *sysfs;	/* I: NULL until the root is there */
 	struct sfs_vfs_counters __percpu *counters; /* I: counters.h */
 	struct workqueue_struct *ioend_wq; /* I: ends of writeback, aops.c */
+	struct workqueue_struct *sync_wq; /* I: sfs_write_and_wait() */
+	/* umount -f, super.c */
+	struct work_struct force_work;
+	struct completion force_done;
+	spinlock_t force_lock;
+	bool forcing;			/* L(force_lock): the work has a reference */
+	bool given_up;			/* L(force_lock): and keeps it */
 	bool failed;			/* O(unmount): the last publish failed */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
 };
@@ -103,6 +111,7 @@ struct sfs_ki {
 	 */
 	unsigned long gen;
 	struct mutex lock;		/* who refreshes */
+	struct mutex flock_mutex;	/* who records file locks, lock.c */
 	struct sfs_time crtime;		/* I */
 
 	/* aops.c: ends of writeback that wait for their worker */
@@ -200,6 +209,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync);
 
 /* ---- aops.c ----------------------------------------------------------------- */
 
+int sfs_write_and_wait(struct file *file, loff_t start, loff_t end);
 void sfs_aops_init_inode(struct sfs_ki *ki);	/* of each new one */
 /*
  * ATTR_SIZE of a regular file: page cache, writeback and the core in the right
@@ -237,6 +247,11 @@ int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
 /* Of regular files and directories; all others ENOTTY. */
 long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg);
 ssize_t sfs_listxattr_vfs(struct dentry *dentry, char *buf, size_t size);
+
+/* ---- lock.c -------------------------------------------------------------------- */
+
+int sfs_lock_vfs(struct file *file, int cmd, struct file_lock *fl);
+int sfs_flock_vfs(struct file *file, int cmd, struct file_lock *fl);
 
 /* ---- options.c ---------------------------------------------------------------- */
 

@@ -42,6 +42,7 @@ static void ki_init_once(void *obj)
 
 	inode_init_once(&ki->vfs);
 	mutex_init(&ki->lock);
+	mutex_init(&ki->flock_mutex);
 }
 
 int sfs_inode_cache_init(void)
@@ -167,7 +168,8 @@ int sfs_ki_refresh(struct inode *inode)
 	if (likely(!(READ_ONCE(ki->flags) &
 		     (BIT(SFS_KI_STALE) | BIT(SFS_KI_STALE_STAT)))))
 		return 0;
-	mutex_lock(&ki->lock);
+	if (mutex_lock_killable(&ki->lock))
+		return -EINTR;
 	/* before reading: what changes from here on sets them again */
 	clear_bit(SFS_KI_STALE, &ki->flags);
 	clear_bit(SFS_KI_STALE_STAT, &ki->flags);
@@ -341,7 +343,7 @@ int sfs_fsync_vfs(struct file *file, loff_t start, loff_t end, int datasync)
 	int ret;
 
 	sfs_vfs_count(inode->i_sb, fsync);
-	ret = file_write_and_wait_range(file, start, end);
+	ret = sfs_write_and_wait(file, start, end);
 	if (ret == 0)
 		ret = sfs_fsync(SFS_FS(inode), inode->i_ino, datasync);
 	trace_sfs_fsync(inode, ret);

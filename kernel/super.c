@@ -17,12 +17,16 @@
  * A read-only mount is one for the VFS: the core below it goes on deleting and
  * publishing.
  *
+ * umount -f does not wait for a device for ever: see force_work().
+ *
  * A mount that is down (the core could not publish) answers EIO until it has
  * been unmounted; what it had not published is gone, and the devices are not
  * marked as cleanly released.
  */
 #include <linux/backing-dev.h>
+#include <linux/completion.h>
 #include <linux/dcache.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -33,6 +37,7 @@
 #include <linux/statfs.h>
 #include <linux/workqueue.h>
 
+#include "counters.h"
 #include "fs.h"
 #include "trace.h"
 
@@ -43,6 +48,12 @@
 
 /* How long umount -f waits for what is not published before it is given up. */
 #define FORCE_PATIENCE_MS 5000
+/* And for anything to happen, after which it goes on without having waited. */
+#define FORCE_WAIT_MS 8000
+#define FORCE_POLL_MS 100
+
+/* Of the module: a work item may free its superblock. */
+static struct workqueue_struct *force_wq;
 
 /* fc->fs_private */
 struct mount_ctx {
@@ -90,15 +101,112 @@ static int show_options(struct seq_file *seq, struct dentry *root)
 	return sfs_options_show(seq, &SFS_SB(root->d_sb)->opts);
 }
 
-/* umount -f, before anything else of it. */
-static void umount_begin(struct super_block *sb)
+/* ---- umount -f ----------------------------------------------------------- */
+
+static void probe(struct sfs_sb *sbi, int dev, void *page)
 {
-	struct sfs_sb *sbi = SFS_SB(sb);
+	sfs_bdev_rw(sbi->vol->host.bdev[dev], REQ_OP_READ, 0, page, PAGE_SIZE);
+}
+
+/* What an unmount would wait for.  Ends when the devices have answered. */
+static void settle(struct sfs_sb *sbi)
+{
+	struct super_block *sb = sbi->sb;
+	void *page = (void *)__get_free_page(GFP_KERNEL);
 
 	if (sfs_abort(sbi->fs, FORCE_PATIENCE_MS) < 0)
 		pr_warn("scoutfs %s: unmount was forced, what was not published is lost; run fsck.scoutfs when the devices work\n",
 			sbi->ident);
+	down_read(&sb->s_umount);
+	sync_filesystem(sb);
+	up_read(&sb->s_umount);
+	/* reads that nobody waits for any more: their folios do */
+	if (page) {
+		probe(sbi, SFS_DEV_META, page);
+		probe(sbi, SFS_DEV_DATA, page);
+	}
+	free_page((unsigned long)page);
 }
+
+/*
+ * Has a reference of the superblock.  Normally it is given back before the
+ * unmount goes on, which then has the last one.  If a device does not answer in
+ * time the unmount goes on without waiting and this is the last: what is left
+ * of the mount is torn down here, when the device has completed what it was
+ * given.  Until then module and devices are in use.
+ */
+static void force_work(struct work_struct *work)
+{
+	struct sfs_sb *sbi = container_of(work, struct sfs_sb, force_work);
+	struct super_block *sb = sbi->sb;
+	bool given_up;
+
+	settle(sbi);
+	spin_lock(&sbi->force_lock);
+	given_up = sbi->given_up;
+	if (!given_up) {
+		sbi->forcing = false;
+		/* not the last: who waits has one */
+		WARN_ON_ONCE(!atomic_add_unless(&sb->s_active, -1, 1));
+	}
+	complete_all(&sbi->force_done);
+	spin_unlock(&sbi->force_lock);
+	if (!given_up)
+		return;
+	/* it may be in use still, and nothing tells when it no longer is */
+	while (atomic_read(&sb->s_active) > 1)
+		msleep(FORCE_POLL_MS);
+	pr_info("scoutfs %s: the devices work again, the forced unmount ends\n",
+		sbi->ident);
+	deactivate_super(sb);
+}
+
+/* Whether this one begins it, or has to wait for another one. */
+static void force_start(struct sfs_sb *sbi)
+{
+	bool start;
+
+	spin_lock(&sbi->force_lock);
+	start = !sbi->forcing;
+	sbi->forcing = true;
+	if (start) {
+		reinit_completion(&sbi->force_done);
+		atomic_inc(&sbi->sb->s_active);
+	}
+	spin_unlock(&sbi->force_lock);
+	if (start)
+		queue_work(force_wq, &sbi->force_work);
+}
+
+/* umount -f, before anything else of it. */
+static void umount_begin(struct super_block *sb)
+{
+	struct sfs_sb *sbi = SFS_SB(sb);
+	unsigned long left;
+	bool given_up;
+	u64 written;
+
+	force_start(sbi);
+	/* a device that is slow may have much to write; each step is bounded */
+	do {
+		written = sfs_vfs_counter_read(sbi, SFS_VC_vfs_ioends);
+		left = wait_for_completion_timeout(&sbi->force_done,
+					msecs_to_jiffies(FORCE_WAIT_MS));
+	} while (!left && !sfs_host_fenced(&sbi->vol->host) &&
+		 sfs_vfs_counter_read(sbi, SFS_VC_vfs_ioends) != written);
+	spin_lock(&sbi->force_lock);
+	given_up = sbi->forcing;
+	sbi->given_up |= given_up;
+	spin_unlock(&sbi->force_lock);
+	if (!given_up)
+		return;
+	sfs_volume_abandon(sbi->vol);
+	sfs_give_up(sbi->fs, "a forced unmount did not wait any longer for a device");
+	pr_warn("scoutfs %s: a device does not answer: the forced unmount goes on without it; module and devices stay in use until it does\n",
+		sbi->ident);
+}
+
+/* ---- leaving ------------------------------------------------------------- */
 
 static void leave_core(struct sfs_sb *sbi)
 {
@@ -115,6 +223,9 @@ static void leave_core(struct sfs_sb *sbi)
 /* The core leaves the volume; inodes have gone. */
 static void leave(struct sfs_sb *sbi)
 {
+	if (sbi->sync_wq)
+		destroy_workqueue(sbi->sync_wq);
+	sbi->sync_wq = NULL;
 	if (sbi->ioend_wq)
 		destroy_workqueue(sbi->ioend_wq);
 	sbi->ioend_wq = NULL;
@@ -201,7 +312,9 @@ static int fill_super(struct super_block *sb)
 	if (ret < 0)
 		return ret;
 	sbi->ioend_wq = alloc_workqueue("scoutfs-ioend", WQ_MEM_RECLAIM, 0);
-	if (!sbi->ioend_wq)
+	sbi->sync_wq = alloc_workqueue("scoutfs-sync",
+				       WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!sbi->ioend_wq || !sbi->sync_wq)
 		return -ENOMEM;
 	ret = start_core(sbi);
 	if (ret < 0)
@@ -250,6 +363,9 @@ static int open_volume(struct fs_context *fc)
 	if (!sbi)
 		return -ENOMEM;
 	mutex_init(&sbi->opts_lock);
+	spin_lock_init(&sbi->force_lock);
+	init_completion(&sbi->force_done);
+	INIT_WORK(&sbi->force_work, force_work);
 	fc->s_fs_info = sbi;
 	sbi->opts = ctx->opts;
 	sbi->opts.metadev_path = kstrdup(ctx->opts.metadev_path, GFP_KERNEL);
@@ -340,6 +456,9 @@ static void kill_sb(struct super_block *sb)
 	struct sfs_sb *sbi = SFS_SB(sb);
 
 	sfs_sysfs_remove(sbi);
+	/* they have inodes */
+	if (sbi->sync_wq)
+		flush_workqueue(sbi->sync_wq);
 	kill_anon_super(sb);
 	/* of a mount that did not get as far as its root */
 	leave(sbi);
@@ -360,9 +479,12 @@ static int __init scoutfs_init(void)
 {
 	int ret;
 
+	force_wq = alloc_workqueue("scoutfs-force", WQ_UNBOUND, 0);
+	if (!force_wq)
+		return -ENOMEM;
 	ret = sfs_inode_cache_init();
 	if (ret < 0)
-		return ret;
+		goto err_wq;
 	ret = sfs_sysfs_init();
 	if (ret < 0)
 		goto err_cache;
@@ -374,12 +496,16 @@ err_sysfs:
 	sfs_sysfs_exit();
 err_cache:
 	sfs_inode_cache_exit();
+err_wq:
+	destroy_workqueue(force_wq);
 	return ret;
 }
 
 static void __exit scoutfs_exit(void)
 {
 	unregister_filesystem(&fs_type);
+	/* its last work item may be about to return */
+	destroy_workqueue(force_wq);
 	sfs_sysfs_exit();
 	sfs_inode_cache_exit();
 }

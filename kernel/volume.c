@@ -523,6 +523,8 @@ static int enter(struct start *st, const dev_t *devt, struct sfs_volume *fresh,
 {
 	unsigned long changes;
 	struct sfs_volume *vol;
+	bool abandoned;
+	long left;
 	int ret;
 
 	for (;;) {
@@ -530,13 +532,23 @@ static int enter(struct start *st, const dev_t *devt, struct sfs_volume *fresh,
 			return -EINTR;
 		vol = find_volume(devt);
 		ret = vol ? match(st, vol, devt) : 0;
-		if (ret < 0 || !vol || vol->state == SFS_VOLUME_READY)
+		abandoned = vol && vol->abandoned;
+		if (ret < 0 || !vol ||
+		    (vol->state == SFS_VOLUME_READY && !abandoned))
 			break;
 		changes = volumes_changes;
 		mutex_unlock(&volumes_lock);
-		if (wait_event_killable(volumes_wait,
-					READ_ONCE(volumes_changes) != changes))
+		left = wait_event_killable_timeout(volumes_wait,
+				READ_ONCE(volumes_changes) != changes,
+				abandoned ? msecs_to_jiffies(WAIT_LEAVING_MS) :
+					    MAX_SCHEDULE_TIMEOUT);
+		if (left < 0)
 			return -EINTR;
+		if (left == 0) {
+			say(st->fc, "%s: a device of this volume does not answer, and a forced unmount waits for that; try again when it works",
+			    st->path[SFS_DEV_DATA]);
+			return -EBUSY;
+		}
 	}
 	if (ret == 0 && vol && sfs_host_fenced(&vol->host)) {
 		say(st->fc, "%s: another host took this volume while it was mounted here; unmount it everywhere on this machine first",
@@ -603,11 +615,20 @@ void sfs_volume_put(struct sfs_volume *vol, bool failed)
 	last = --vol->users == 0;
 	if (last)
 		vol->state = SFS_VOLUME_STOPPING;
+	/* a mount that came just before has a superblock of its own now */
+	vol->abandoned = false;
 	mutex_unlock(&volumes_lock);
 	if (!last)
 		return;
 	stop(vol);
 	settle(vol, false);
+}
+
+void sfs_volume_abandon(struct sfs_volume *vol)
+{
+	mutex_lock(&volumes_lock);
+	vol->abandoned = true;
+	mutex_unlock(&volumes_lock);
 }
 
 void sfs_volume_set_rid(struct sfs_volume *vol, u64 rid)

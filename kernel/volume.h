@@ -36,6 +36,7 @@ struct sfs_volume {
 	enum sfs_volume_state state;	/* L(volumes) */
 	unsigned int users;		/* L(volumes): superblocks */
 	bool failed;			/* L(volumes): of one the last publish */
+	bool abandoned;			/* L(volumes): sfs_volume_abandon() */
 };
 
 /*
@@ -54,6 +55,11 @@ int sfs_volume_get(struct fs_context *fc, const char *data_path,
  * released: as clean, unless @failed (the last publish did not succeed).
  */
 void sfs_volume_put(struct sfs_volume *vol, bool failed);
+/*
+ * A device does not answer, and the superblock stays until it does although
+ * nobody wants it any more: it is not to be had by other mounts.
+ */
+void sfs_volume_abandon(struct sfs_volume *vol);
 /* The mount has its rid: into the owner block and the lines of the log. */
 void sfs_volume_set_rid(struct sfs_volume *vol, u64 rid);
 

@@ -68,7 +68,8 @@ int sfs_ino_group_for(struct sfs_fs *fs, u64 dir, bool is_dir, u64 *ret_ino)
 	if (is_dir)
 		per_group = SFS_DIR_INOS;
 
-	mutex_lock(&in->ino_mutex);
+	if (mutex_lock_killable(&in->ino_mutex))
+		return -EINTR;
 	run = run_for(in, dir, is_dir);
 	if (run->next == run->end) {
 		ret = sfs_ino_group(fs, &first);
@@ -91,7 +92,8 @@ int sfs_ino_alloc(struct sfs_fs *fs, const struct sfs_lockset *locks, u64 dir,
 	struct sfs_ino_run *run;
 	int ret = -EAGAIN;
 
-	mutex_lock(&in->ino_mutex);
+	if (mutex_lock_killable(&in->ino_mutex))
+		return -EINTR;
 	run = run_for(in, dir, is_dir);
 	if (run->next < run->end &&
 	    sfs_locks_cover(locks, run->next, SFS_LOCK_WRITE)) {

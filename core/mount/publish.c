@@ -278,6 +278,7 @@ static int publish_one(struct sfs_fs *fs)
 {
 	struct sfs_run *run = NULL;
 	struct sfs_txn *txn;
+	bool behind;
 	int ret;
 
 	txn = freeze(fs, &ret);
@@ -309,9 +310,14 @@ static int publish_one(struct sfs_fs *fs)
 	spin_lock(&fs->txn_lock);
 	fs->frozen = NULL;
 	fs->published_nr = txn->nr;
+	if (txn->gen->nr_items)
+		fs->published_stamp = max(fs->published_stamp, txn->stamp);
+	behind = fs->txn->seq <= fs->published_stamp;
 	spin_unlock(&fs->txn_lock);
 	wake_up_all(&fs->txn_wait);
 	sfs_locks_published(fs);
+	if (behind)
+		sfs_publish_others(fs);
 	sfs_txn_free(txn);
 	return 0;
 }
@@ -322,7 +328,8 @@ static bool wants_publish(struct sfs_fs *fs)
 	bool wants;
 
 	spin_lock(&fs->txn_lock);
-	wants = !fs->err && fs->txn->dirty && fs->want_nr >= fs->txn->nr;
+	wants = !fs->err && ((fs->txn->dirty && fs->want_nr >= fs->txn->nr) ||
+			     fs->txn->seq <= fs->want_seq);
 	spin_unlock(&fs->txn_lock);
 	return wants;
 }
@@ -340,6 +347,18 @@ void sfs_publish_worker(struct work_struct *work)
 			return;
 		}
 	}
+}
+
+void sfs_publish_beyond(struct sfs_fs *fs, u64 seq)
+{
+	bool queue;
+
+	spin_lock(&fs->txn_lock);
+	fs->want_seq = max(fs->want_seq, seq);
+	queue = !fs->err && !fs->stopping;
+	spin_unlock(&fs->txn_lock);
+	if (queue)
+		queue_work(fs->wq, &fs->publish_work);
 }
 
 void sfs_publish_kick(struct sfs_fs *fs, u64 nr)

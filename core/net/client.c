@@ -49,6 +49,10 @@ static void count_msg(struct sfs_client *client, const struct sfs_msg *msg)
 	case SFS_MSG_EDIT:
 		sfs_count(client->cnt, msg_edit);
 		break;
+	case SFS_MSG_FLOCK:
+	case SFS_MSG_FLOCK_ANSWER:
+		sfs_count(client->cnt, msg_flock);
+		break;
 	}
 }
 

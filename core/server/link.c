@@ -29,7 +29,7 @@
 struct sfs_link {
 	struct sfs_server *srv;		/* I */
 	struct list_head head;		/* L(link_lock) */
-	struct sfs_conn *conn;		/* I */
+	struct sfs_conn *conn;		/* I: referenced, until the last answer */
 	u64 nr;				/* I: counts links */
 	spinlock_t lock;
 	struct sfs_session *sess;	/* L(lock): referenced; set once */
@@ -88,6 +88,8 @@ static struct sfs_msg *greet(struct sfs_link *link, struct sfs_msg *msg)
 		break;
 	case SFS_MSG_RESTATE:
 		return sfs_srv_restate(srv, msg);
+	case SFS_MSG_FLOCK_RESTATE:
+		return sfs_srv_restate_flocks(srv, msg);
 	case SFS_MSG_GREETED:
 		return sfs_srv_greeted(srv, msg);
 	default:
@@ -218,6 +220,7 @@ static void free_worker(struct work_struct *work)
 	}
 	while ((msg = next_greeting(link)))
 		sfs_msg_free(msg);
+	sfs_conn_put(link->conn);
 	kfree(link);
 	spin_lock(&srv->link_lock);
 	srv->nr_live_links--;
@@ -234,6 +237,7 @@ int sfs_srv_accept(void *arg, struct sfs_conn *conn)
 	if (!link)
 		return -ENOMEM;
 	link->srv = srv;
+	sfs_conn_get(conn);
 	link->conn = conn;
 	spin_lock_init(&link->lock);
 	INIT_LIST_HEAD(&link->greetings);

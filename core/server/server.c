@@ -338,6 +338,7 @@ static void server_free(struct sfs_server *srv)
 	struct sfs_srv_post *tmp;
 
 	sfs_srv_locks_stop(srv);
+	sfs_srv_flocks_exit(&srv->flocks);
 	if (srv->wq)
 		destroy_workqueue(srv->wq);
 	if (srv->end_wq)
@@ -376,6 +377,7 @@ static struct sfs_server *server_alloc(struct sfs_host *host,
 	srv->host = host;
 	srv->hub = hub;
 	sfs_srv_locks_init(srv);
+	sfs_srv_flocks_init(&srv->flocks, host, srv->cnt);
 	INIT_LIST_HEAD(&srv->sessions);
 	INIT_LIST_HEAD(&srv->links);
 	spin_lock_init(&srv->link_lock);
@@ -443,6 +445,10 @@ int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
 					      WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
 		if (!srv->wq || !srv->end_wq || !srv->job_wq)
 			ret = -ENOMEM;
+	}
+	if (ret == 0) {
+		sfs_srv_flocks_start(&srv->flocks, srv->wq);
+		sfs_srv_flocks_freeze(&srv->flocks);
 	}
 	if (ret == 0)
 		ret = sfs_store_open(host, &srv->ident, &srv->store);

@@ -149,6 +149,10 @@ void sfs_session_recv(struct sfs_session *sess, struct sfs_msg *msg)
 		sfs_msg_free(msg);
 		return;
 	}
+	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_FLOCK) {
+		sfs_fl_session_recv(sess->flocks, msg);
+		return;
+	}
 	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
 	    le16_to_cpu(msg->hdr.type) <= SFS_MSG_LOCK_WATCH) {
 		/* a server that recovers is asked again, or asks again itself */
@@ -191,6 +195,7 @@ static void free_worker(struct work_struct *work)
 	}
 	if (sess->load_man)
 		sfs_manifest_put(&srv->vol, sess->load_man);
+	sfs_fl_session_destroy(sess->flocks);
 	/* of a message that came in between; no more can come */
 	if (!list_empty(&sess->lock_holders) ||
 	    !list_empty(&sess->lock_waiters) ||
@@ -205,6 +210,11 @@ static void free_worker(struct work_struct *work)
 	wake_up_all(&srv->wait);
 }
 
+static void send_flock(void *arg, struct sfs_msg *msg)
+{
+	sfs_srv_send(arg, msg);
+}
+
 struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid)
 {
 	struct sfs_session *sess;
@@ -216,6 +226,12 @@ struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid)
 	refcount_set(&sess->refs, 1);
 	sess->srv = srv;
 	sess->rid = rid;
+	sess->flocks = sfs_fl_session_create(&srv->flocks, rid, send_flock,
+					     sess);
+	if (!sess->flocks) {
+		kfree(sess);
+		return NULL;
+	}
 	spin_lock_init(&sess->lock);
 	INIT_WORK(&sess->free_work, free_worker);
 	INIT_LIST_HEAD(&sess->lock_holders);

@@ -179,6 +179,90 @@ static void test_contents(void)
 	end(2);
 }
 
+/* ---- in use ------------------------------------------------------------------- */
+
+static u64 deleted(u32 nr)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		sum += counter(mnt[i], "inodes_deleted");
+	return sum;
+}
+
+static void test_in_use(bool loses)
+{
+	struct sfs_attr attr;
+	char buf[4] = {};
+	u64 ino = 0;
+	u64 other = 0;
+
+	begin(2);
+	if (loses)
+		sim_host_arm_name(host, "NET_LOSE", 3);
+	make(mnt[0], 1, "f", S_IFREG | 0644, &ino);
+	make(mnt[0], 1, "g", S_IFREG | 0644, &other);
+	sfs_file_write(mnt[0], ino, 0, "abc", 3);
+	is_int(sfs_inode_open(mnt[0], ino, NULL), 0, "open here");
+	is_int(sfs_unlink(mnt[1], &root, 1, "f", 1, ino), 0, "unlink there");
+	is_int(sfs_unlink(mnt[1], &root, 1, "g", 1, other), 0,
+	       "and another that nobody has open");
+	shim_sleep_ns(30000000000ULL);
+	is_int(sfs_getattr(mnt[1], other, &attr), -ENOENT, "that is gone");
+	is_int(sfs_file_read(mnt[0], ino, 0, buf, 3), 3, "it is still there");
+	ok(!memcmp(buf, "abc", 3), "with its contents");
+	is_int(sfs_getattr(mnt[1], ino, &attr), 0, "for the other mount, too");
+	is_int(attr.nlink, 0, "without a name");
+	is_u64(deleted(2), 1, "one was deleted");
+	sfs_inode_close(mnt[0], ino);
+	shim_sleep_ns(30000000000ULL);
+	is_int(sfs_getattr(mnt[0], ino, &attr), -ENOENT,
+	       "closed, it is gone, too");
+	is_u64(deleted(2), 2, "two were deleted");
+	end(2);
+}
+
+/* ---- walks --------------------------------------------------------------------- */
+
+static int walk(struct sfs_fs *fs, struct sfs_walk_entry *ents, u32 nr)
+{
+	struct sfs_walk_entry first = {};
+	struct sfs_walk_entry last = { ~0ULL, ~0ULL, ~0U };
+
+	return sfs_walk_inodes(fs, SFS_WALK_META_SEQ, &first, &last, ents, nr);
+}
+
+/* What others have published is in a walk, also with them idle or busy. */
+static void test_walk(void)
+{
+	struct sfs_walk_entry ents[32];
+	u64 ino[4] = {};
+	char name[8];
+	int seen = 0;
+	int nr;
+	u32 i;
+
+	begin(3);
+	for (i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		make(mnt[i % 3], 1, name, S_IFREG | 0644, &ino[i]);
+	}
+	is_int(sfs_fsync(mnt[0], ino[0], 0), 0, "fsync");
+	is_int(sfs_fsync(mnt[1], ino[1], 0), 0, "and there");
+	nr = walk(mnt[2], ents, ARRAY_SIZE(ents));
+	for (i = 0; (int)i < nr; i++)
+		seen += ents[i].ino == ino[0] || ents[i].ino == ino[1] ||
+			ents[i].ino == ino[2] || ents[i].ino == ino[3];
+	is_int(seen, 4, "a walk of the third has all");
+	for (i = 1; (int)i < nr; i++) {
+		if (ents[i].major < ents[i - 1].major)
+			break;
+	}
+	is_int(i, nr, "in order");
+	end(3);
+}
+
 /* ---- a crowd ------------------------------------------------------------------ */
 
 struct actor {
@@ -208,9 +292,24 @@ static void crowd(void *arg)
 	}
 }
 
-static void test_crowd(bool triggers)
+static bool crowd_ends;
+
+/* The server dies and another one comes, again and again. */
+static void killer(void *arg)
+{
+	while (!READ_ONCE(crowd_ends)) {
+		shim_sleep_ns(shim_rand() % 300000000);
+		sfs_server_kill(srv);
+		shim_sleep_ns(shim_rand() % 100000000);
+		if (sfs_server_start(host, hub, &srv) < 0)
+			bail_out("no server any more");
+	}
+}
+
+static void test_crowd(bool triggers, bool kills)
 {
 	struct shim_task *task[NR_MOUNTS];
+	struct shim_task *kill = NULL;
 	struct actor a[NR_MOUNTS] = {};
 	struct sfs_attr attr;
 	u64 left = 0;
@@ -226,10 +325,16 @@ static void test_crowd(bool triggers)
 		a[i].dir = dir;
 		task[i] = shim_go("crowd", crowd, &a[i]);
 	}
+	crowd_ends = false;
+	if (kills)
+		kill = shim_go("killer", killer, NULL);
 	for (i = 0; i < NR_MOUNTS; i++) {
 		shim_join(task[i]);
 		left += a[i].done;
 	}
+	WRITE_ONCE(crowd_ends, true);
+	if (kills)
+		shim_join(kill);
 	for (i = 0; i < NR_MOUNTS; i++) {
 		is_int(sfs_getattr(mnt[i], dir, &attr), 0, "stat");
 		ok(attr.size >= 2 * (u32)left && attr.size <= 3 * (u32)left,
@@ -244,7 +349,12 @@ int shim_main(int argc, char **argv)
 	test_alone();
 	test_names();
 	test_contents();
-	test_crowd(false);
-	test_crowd(true);
+	test_in_use(false);
+	test_in_use(true);
+	test_walk();
+	test_crowd(false, false);
+	test_crowd(true, false);
+	test_crowd(false, true);
+	test_crowd(true, true);
 	return done_testing();
 }

@@ -8,37 +8,11 @@
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-KERNEL=${KERNEL:-6.1}
-export BUILD=${BUILD:-build}
-nr=0
-bad=0
-
-if [ "${1:-}" != inside ]; then
-	if why=$(scripts/vm --check --kernel "$KERNEL"); then
-		exec scripts/vm --kernel "$KERNEL" --timeout 300 \
-			-- tests/vm/module.sh inside
-	fi
-	echo "1..0 # SKIP $why"
-	exit
-fi
+. tests/vm/lib.sh
+one_machine 300 "$@"
 
 KO=$BUILD/kernel/$(uname -r)
 MNT=$SCRATCH/mnt
-
-ok() { # name, command...
-	local name=$1 log
-
-	shift
-	nr=$((nr + 1))
-	if log=$("$@" 2>&1 </dev/null); then
-		echo "ok $nr - $name"
-		return
-	fi
-	bad=1
-	echo "not ok $nr - $name"
-	printf '%s\n' "$log" | tail -n 20 | sed 's/^/# /'
-	dmesg | tail -n 5 | sed 's/^/# log: /'
-}
 
 come_and_go() {
 	local i
@@ -106,5 +80,4 @@ while read -r line; do
 	"#"*) echo "$line" ;;
 	esac
 done <"$SCRATCH/conformance"
-echo "1..$nr"
-exit $bad
+tap_done

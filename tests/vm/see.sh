@@ -10,19 +10,8 @@
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-KERNEL=${KERNEL:-6.1}
-export BUILD=${BUILD:-build}
-nr=0
-bad=0
-
-if [ "${1:-}" != inside ]; then
-	if why=$(scripts/vm --check --kernel "$KERNEL"); then
-		exec scripts/vm --kernel "$KERNEL" --timeout 480 \
-			-- tests/vm/see.sh inside
-	fi
-	echo "1..0 # SKIP $why"
-	exit
-fi
+. tests/vm/lib.sh
+one_machine 480 "$@"
 
 KO=$BUILD/kernel/$(uname -r)
 case $KO in
@@ -32,21 +21,6 @@ esac
 MNT=$SCRATCH/mnt
 EVENTS=/sys/kernel/tracing
 CYCLES=${CYCLES:-4}
-
-ok() { # name, command...
-	local name=$1 log
-
-	shift
-	nr=$((nr + 1))
-	if log=$("$@" 2>&1 </dev/null); then
-		echo "ok $nr - $name"
-		return
-	fi
-	bad=1
-	echo "not ok $nr - $name"
-	printf '%s\n' "$log" | tail -n 20 | sed 's/^/# /'
-	dmesg | tail -n 5 | sed 's/^/# log: /'
-}
 
 prepare() {
 	mkdir -p "$MNT" &&
@@ -276,5 +250,4 @@ ok "others may read, and no more" others
 ok "open files end with the mount" open_files
 ok "read while mounts come and go" crowd
 ok "nothing is left" nothing_left
-echo "1..$nr"
-exit $bad
+tap_done

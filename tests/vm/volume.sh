@@ -9,37 +9,11 @@
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-KERNEL=${KERNEL:-6.1}
-export BUILD=${BUILD:-build}
-nr=0
-bad=0
-
-if [ "${1:-}" != inside ]; then
-	if why=$(scripts/vm --check --kernel "$KERNEL"); then
-		exec scripts/vm --kernel "$KERNEL" --timeout 480 \
-			-- tests/vm/volume.sh inside
-	fi
-	echo "1..0 # SKIP $why"
-	exit
-fi
+. tests/vm/lib.sh
+one_machine 480 "$@"
 
 A=$SCRATCH/a
 B=$SCRATCH/b
-
-ok() { # name, command...
-	local name=$1 log
-
-	shift
-	nr=$((nr + 1))
-	if log=$("$@" 2>&1 </dev/null); then
-		echo "ok $nr - $name"
-		return
-	fi
-	bad=1
-	echo "not ok $nr - $name"
-	printf '%s\n' "$log" | tail -n 20 | sed 's/^/# /'
-	dmesg | tail -n 5 | sed 's/^/# log: /'
-}
 
 loop_of() { # name, MiB
 	truncate -s "$2M" "$SCRATCH/$1.img" &&
@@ -242,5 +216,4 @@ ok "nothing is written to it" nothing_written
 ok "what was published is there" all_as_before
 
 losetup -D
-echo "1..$nr"
-exit $bad
+tap_done
