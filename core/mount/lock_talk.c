@@ -131,6 +131,7 @@ static void on_revoke(struct sfs_fs *fs, const struct sfs_msg *msg)
 		(const struct sfs_msg_lock_revoke *)msg->payload;
 	struct sfs_msg_lock_release rel = {};
 	struct sfs_lock_shard *shard;
+	struct sfs_lock *lk;
 	bool answer;
 	u64 id;
 
@@ -142,8 +143,12 @@ static void on_revoke(struct sfs_fs *fs, const struct sfs_msg *msg)
 	rel.id = body->id;
 	rel.epoch = body->epoch;
 	spin_lock(&shard->lock);
-	answer = on_revoke_locked(fs, sfs_lock_find(shard, id), le64_to_cpu(body->epoch),
-				  body->keep, &rel.keep);
+	lk = sfs_lock_find(shard, id);
+	answer = on_revoke_locked(fs, lk, le64_to_cpu(body->epoch), body->keep,
+				  &rel.keep);
+	/* the release that said so may be lost, or nobody has asked before */
+	if (lk)
+		sfs_lock_fill_in_use(lk, &rel.in_use);
 	spin_unlock(&shard->lock);
 	if (answer && !sfs_lock_release_pending(fs, id, le64_to_cpu(body->epoch)))
 		sfs_lock_send_release(fs, &rel);
