@@ -83,6 +83,7 @@ struct sfs_fs {
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
+	u64 want_seq;			/* L(txn_lock): and until none is open up to it */
 	int err;			/* L(txn_lock): the mount is down */
 	bool stopping;			/* L(txn_lock) */
 	u64 freeze_bytes;		/* I: a transaction this large is frozen */

@@ -321,7 +321,8 @@ static bool wants_publish(struct sfs_fs *fs)
 	bool wants;
 
 	spin_lock(&fs->txn_lock);
-	wants = !fs->err && fs->txn->dirty && fs->want_nr >= fs->txn->nr;
+	wants = !fs->err && ((fs->txn->dirty && fs->want_nr >= fs->txn->nr) ||
+			     fs->txn->seq <= fs->want_seq);
 	spin_unlock(&fs->txn_lock);
 	return wants;
 }
@@ -339,6 +340,18 @@ void sfs_publish_worker(struct work_struct *work)
 			return;
 		}
 	}
+}
+
+void sfs_publish_beyond(struct sfs_fs *fs, u64 seq)
+{
+	bool queue;
+
+	spin_lock(&fs->txn_lock);
+	fs->want_seq = max(fs->want_seq, seq);
+	queue = !fs->err && !fs->stopping;
+	spin_unlock(&fs->txn_lock);
+	if (queue)
+		queue_work(fs->wq, &fs->publish_work);
 }
 
 void sfs_publish_kick(struct sfs_fs *fs, u64 nr)

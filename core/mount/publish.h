@@ -17,6 +17,8 @@ void sfs_publish_kick(struct sfs_fs *fs, u64 nr);
  * waiting.  -ETIMEDOUT after @patience_ms unless that is 0.
  */
 int sfs_publish_last(struct sfs_fs *fs, u32 patience_ms);
+/* Until the mount holds no sequence up to @seq, empty transactions included. */
+void sfs_publish_beyond(struct sfs_fs *fs, u64 seq);
 void sfs_publish_worker(struct work_struct *work);
 void sfs_publish_timer(struct work_struct *work);
 void sfs_publish_idle(struct work_struct *work);

@@ -5,6 +5,9 @@
  */
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/wait.h>
+#include <linux/sched.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include "api.h"
@@ -49,26 +52,65 @@ int sfs_ino_group(struct sfs_fs *fs, u64 *ret_first_ino)
 	return ret;
 }
 
+/* How long a walk waits for mounts that hold the stable sequence back. */
+#define STABLE_WAIT_NS 1000000000ULL
+#define STABLE_POLL_MS 20
+
+static bool is_beyond(struct sfs_fs *fs, u64 version)
+{
+	bool beyond;
+
+	spin_lock(&fs->txn_lock);
+	beyond = fs->applied_version > version || fs->err;
+	spin_unlock(&fs->txn_lock);
+	return beyond;
+}
+
+/*
+ * Applies a version that has all that was published when this was called, and
+ * shows it, if the other mounts follow in time.
+ */
+static int wait_stable(struct sfs_fs *fs)
+{
+	const struct sfs_msg_stable_reply *body;
+	u64 start = sfs_port_boot_ns(fs->host);
+	struct sfs_msg *reply;
+	u64 target = 0;
+	u64 version;
+	u64 stable;
+	int ret;
+
+	for (;;) {
+		ret = ask(fs, SFS_SLOT_QUERY, SFS_MSG_STABLE, sizeof(*body),
+			  &reply);
+		if (ret < 0)
+			return ret;
+		body = (const struct sfs_msg_stable_reply *)reply->payload;
+		version = le64_to_cpu(body->version);
+		stable = le64_to_cpu(body->stable);
+		target = target ?: le64_to_cpu(body->published);
+		sfs_msg_free(reply);
+		ret = sfs_mount_wait_version(fs, version);
+		if (ret < 0 || stable >= target ||
+		    sfs_port_boot_ns(fs->host) - start > STABLE_WAIT_NS)
+			return ret;
+		if (sfs_port_killed(fs->host))
+			return -EINTR;
+		wait_event_timeout(fs->txn_wait, is_beyond(fs, version),
+				   msecs_to_jiffies(STABLE_POLL_MS));
+	}
+}
+
 int sfs_index_iter_init(struct sfs_fs *fs, struct sfs_iter *it,
 			const struct sfs_key *first,
 			const struct sfs_key *last, u64 *ret_stable)
 {
-	const struct sfs_msg_stable_reply *body;
 	struct sfs_manifest *man;
-	struct sfs_msg *reply;
-	u64 version;
 	int ret;
 
 	ret = sfs_publish(fs);
 	if (ret == 0)
-		ret = ask(fs, SFS_SLOT_QUERY, SFS_MSG_STABLE, sizeof(*body),
-			  &reply);
-	if (ret < 0)
-		return ret;
-	body = (const struct sfs_msg_stable_reply *)reply->payload;
-	version = le64_to_cpu(body->version);
-	sfs_msg_free(reply);
-	ret = sfs_mount_wait_version(fs, version);
+		ret = wait_stable(fs);
 	if (ret < 0)
 		return ret;
 	man = sfs_engine_manifest(&fs->eng);

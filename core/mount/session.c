@@ -414,6 +414,7 @@ static struct sfs_msg *queue_edit(struct sfs_fs *fs, struct sfs_msg *msg)
 static void session_event(void *arg, struct sfs_msg *msg)
 {
 	const struct sfs_msg_version *version;
+	const struct sfs_msg_advance *advance;
 	struct sfs_fs *fs = arg;
 
 	switch (le16_to_cpu(msg->hdr.type)) {
@@ -425,6 +426,11 @@ static void session_event(void *arg, struct sfs_msg *msg)
 		break;
 	case SFS_MSG_FLOCK_ANSWER:
 		sfs_flocks_answer(&fs->flocks, msg);
+		break;
+	case SFS_MSG_ADVANCE:
+		advance = (const struct sfs_msg_advance *)msg->payload;
+		if (sfs_msg_len(msg) >= sizeof(*advance))
+			sfs_publish_beyond(fs, le64_to_cpu(advance->seq));
 		break;
 	case SFS_MSG_VERSION:
 		version = (const struct sfs_msg_version *)msg->payload;

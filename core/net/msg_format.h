@@ -44,6 +44,7 @@ enum sfs_msg_type {
 	SFS_MSG_LOCK_ASK = 67,
 	SFS_MSG_LOCK_UNUSED = 68,
 	SFS_MSG_VERSION = 72,
+	SFS_MSG_ADVANCE = 73,
 	SFS_MSG_FLOCK_ANSWER = 80,
 };
 
@@ -166,10 +167,19 @@ struct sfs_msg_ino_group_reply {
 	__le64 lock_epoch;	/* the group's lock comes with it, for writing */
 };
 
-/* Answered when a version is there whose stable covers everything published. */
+/*
+ * The newest version.  When its stable is below what was published so far, the
+ * mounts that hold it back are asked to advance, and the asker comes again.
+ */
 struct sfs_msg_stable_reply {
 	__le64 version;
 	__le64 stable;
+	__le64 published;	/* the largest stamp in it */
+};
+
+/* A mount shall publish until it stamps with no sequence up to @seq. */
+struct sfs_msg_advance {
+	__le64 seq;
 };
 
 struct sfs_msg_statfs_reply {

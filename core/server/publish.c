@@ -50,6 +50,7 @@ static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	int ret;
 
 	sfs_srv_raise_seq(srv, pub->max_stamp);
+	srv->top_stamp = max(srv->top_stamp, pub->max_stamp);
 	sfs_srv_close_seq(sess, pub->txn_seq);
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	sess->run_id = srv->next_run++;

@@ -10,6 +10,7 @@
 
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -181,6 +182,43 @@ err_free:
 
 /* ---- questions ---------------------------------------------------------------------- */
 
+#define ADVANCE_MS 50
+
+static bool holds_back(const struct sfs_session *sess, u64 seq)
+{
+	int i;
+
+	for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
+		if (sess->open_seqs[i] && sess->open_seqs[i] <= seq)
+			return true;
+	}
+	return false;
+}
+
+/* Not more often than mounts can follow. */
+static void ask_to_advance(struct sfs_server *srv)
+{
+	struct sfs_msg_advance *body;
+	struct sfs_session *sess;
+	struct sfs_msg *msg;
+
+	if (srv->stable >= srv->top_stamp ||
+	    time_before(jiffies, srv->advance_sent +
+					 msecs_to_jiffies(ADVANCE_MS)))
+		return;
+	srv->advance_sent = jiffies;
+	list_for_each_entry(sess, &srv->sessions, head) {
+		if (!holds_back(sess, srv->top_stamp))
+			continue;
+		msg = sfs_msg_alloc(SFS_MSG_ADVANCE, sizeof(*body));
+		if (!msg)
+			continue;	/* asked again */
+		body = (struct sfs_msg_advance *)msg->payload;
+		body->seq = cpu_to_le64(srv->top_stamp);
+		sfs_srv_send(sess, msg);
+	}
+}
+
 struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
 				     struct sfs_msg *req)
 {
@@ -199,6 +237,8 @@ struct sfs_msg *sfs_srv_query_stable(struct sfs_session *sess,
 	ret = sfs_store_error(srv->store);
 	body->version = cpu_to_le64(srv->version);
 	body->stable = cpu_to_le64(srv->stable);
+	body->published = cpu_to_le64(srv->top_stamp);
+	ask_to_advance(srv);
 	ticket = sfs_store_ticket(srv->store) - 1;
 	sfs_store_unlock(srv->store);
 	if (ret == 0)

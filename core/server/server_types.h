@@ -109,6 +109,8 @@ struct sfs_server {
 
 	u64 version;			/* L(store) */
 	u64 stable;			/* L(store) */
+	u64 top_stamp;			/* L(store): largest that was published */
+	unsigned long advance_sent;	/* L(store): jiffies */
 	spinlock_t seq_lock;
 	u64 next_seq;			/* L(seq_lock) */
 	u64 seq_logged;			/* L(store), L(seq_lock): reserved up to it */

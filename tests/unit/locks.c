@@ -223,6 +223,46 @@ static void test_in_use(bool loses)
 	end(2);
 }
 
+/* ---- walks --------------------------------------------------------------------- */
+
+static int walk(struct sfs_fs *fs, struct sfs_walk_entry *ents, u32 nr)
+{
+	struct sfs_walk_entry first = {};
+	struct sfs_walk_entry last = { ~0ULL, ~0ULL, ~0U };
+
+	return sfs_walk_inodes(fs, SFS_WALK_META_SEQ, &first, &last, ents, nr);
+}
+
+/* What others have published is in a walk, also with them idle or busy. */
+static void test_walk(void)
+{
+	struct sfs_walk_entry ents[32];
+	u64 ino[4] = {};
+	char name[8];
+	int seen = 0;
+	int nr;
+	u32 i;
+
+	begin(3);
+	for (i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		make(mnt[i % 3], 1, name, S_IFREG | 0644, &ino[i]);
+	}
+	is_int(sfs_fsync(mnt[0], ino[0], 0), 0, "fsync");
+	is_int(sfs_fsync(mnt[1], ino[1], 0), 0, "and there");
+	nr = walk(mnt[2], ents, ARRAY_SIZE(ents));
+	for (i = 0; (int)i < nr; i++)
+		seen += ents[i].ino == ino[0] || ents[i].ino == ino[1] ||
+			ents[i].ino == ino[2] || ents[i].ino == ino[3];
+	is_int(seen, 4, "a walk of the third has all");
+	for (i = 1; (int)i < nr; i++) {
+		if (ents[i].major < ents[i - 1].major)
+			break;
+	}
+	is_int(i, nr, "in order");
+	end(3);
+}
+
 /* ---- a crowd ------------------------------------------------------------------ */
 
 struct actor {
@@ -311,6 +351,7 @@ int shim_main(int argc, char **argv)
 	test_contents();
 	test_in_use(false);
 	test_in_use(true);
+	test_walk();
 	test_crowd(false, false);
 	test_crowd(true, false);
 	test_crowd(false, true);
