@@ -280,6 +280,10 @@ int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)
 	if (ret == -ETIMEDOUT)
 		sfs_mount_fail(fs, ret,
 			       "a forced unmount did not wait any longer for a transaction to be published");
+	/* leaving needs a server, too; without one the mount just goes */
+	else if (ret == 0 && !sfs_client_wait_server(&fs->net, patience_ms))
+		sfs_mount_fail(fs, -ETIMEDOUT,
+			       "a forced unmount did not wait any longer for a server to leave");
 	return ret;
 }
 

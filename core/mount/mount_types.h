@@ -82,6 +82,7 @@ struct sfs_fs {
 	u64 taken_nr;			/* L(txn_lock): the reply to its publish is taken */
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
+	u64 published_stamp;		/* L(txn_lock): largest of an item */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
 	u64 want_seq;			/* L(txn_lock): and until none is open up to it */
 	int err;			/* L(txn_lock): the mount is down */

@@ -424,13 +424,13 @@ static void session_event(void *arg, struct sfs_msg *msg)
 	case SFS_MSG_LOCK_GRANT ... SFS_MSG_LOCK_UNUSED:
 		sfs_locks_message(fs, msg);
 		break;
-	case SFS_MSG_FLOCK_ANSWER:
-		sfs_flocks_answer(&fs->flocks, msg);
-		break;
 	case SFS_MSG_ADVANCE:
 		advance = (const struct sfs_msg_advance *)msg->payload;
 		if (sfs_msg_len(msg) >= sizeof(*advance))
 			sfs_publish_beyond(fs, le64_to_cpu(advance->seq));
+		break;
+	case SFS_MSG_FLOCK_ANSWER:
+		sfs_flocks_answer(&fs->flocks, msg);
 		break;
 	case SFS_MSG_VERSION:
 		version = (const struct sfs_msg_version *)msg->payload;

@@ -29,6 +29,7 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 /* ---- what the log says ------------------------------------------------------ */
@@ -242,6 +243,8 @@ static void take_greeting(struct sfs_session *sess,
 			  const struct sfs_msg_greet *say)
 {
 	memset(sess->open_seqs, 0, sizeof(sess->open_seqs));
+	if (sfs_broken(sess->srv->host, GREETOWN))
+		return;
 	add_open(sess, le64_to_cpu(say->txn_seq));
 	add_open(sess, le64_to_cpu(say->spare_seq));
 	if (le64_to_cpu(say->publish_nr) == sess->publish_nr)

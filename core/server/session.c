@@ -20,6 +20,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 /* A slot has one request in flight; the rest is repetition. */
@@ -123,12 +124,15 @@ static void slot_worker(struct work_struct *work)
 	while (!READ_ONCE(slot->sess->srv->recovering) &&
 	       (req = next_request(slot))) {
 		seq = le64_to_cpu(req->hdr.seq);
-		if (seq == slot->seq && slot->reply) {
+		if (seq == slot->seq && slot->reply &&
+		    !sfs_broken(slot->sess->srv->host, NOSLOT)) {
 			if (le16_to_cpu(req->hdr.type) == SFS_MSG_PUBLISH)
 				sfs_srv_publish_again(slot->sess, req);
 			sfs_srv_send(slot->sess,
 					 sfs_msg_copy_wait(slot->reply));
-		} else if (seq > slot->seq) {
+		} else if (seq > slot->seq ||
+			   (seq == slot->seq &&
+			    sfs_broken(slot->sess->srv->host, NOSLOT))) {
 			slot->seq = seq;
 			reply_to(slot, req, handle(slot->sess, req));
 		}
