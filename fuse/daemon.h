@@ -157,10 +157,13 @@ bool sfs_handle_end_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq);
  * when that may be in a page that somebody has stored into.
  */
 bool sfs_handle_end_safe(struct sfs_handles *hs, uint64_t ino, uint64_t size);
-/* It has been. */
-void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq);
+/* It has been, or knows; with the contents' lock. */
+void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
+			 uint64_t size);
 /* The kernel knows now that it is as long as that, or longer. */
 void sfs_handle_grown(struct sfs_handles *hs, uint64_t ino, uint64_t size);
+/* Or no longer than that; with the contents' lock. */
+void sfs_handle_shrunk(struct sfs_handles *hs, uint64_t ino, uint64_t size);
 /*
  * Keeps an inode without names in use until the kernel forgets it.  It is
  * open in the core already; the table takes that over.

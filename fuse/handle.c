@@ -28,7 +28,7 @@ struct sfs_handle {
 	uint32_t next_ino;	/* index + 1, in the chain of the inode */
 	bool rdwr;		/* opened for reading and writing */
 	uint64_t told_seq;	/* sweeps when the kernel was told the end */
-	uint64_t told_size;	/* it knows of no greater size */
+	uint64_t told_size;	/* as far as we know it knows no greater size */
 };
 
 struct sfs_pin {
@@ -159,13 +159,16 @@ bool sfs_handle_end_safe(struct sfs_handles *hs, uint64_t ino, uint64_t size)
 	return safe;
 }
 
-void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq)
+void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
+			 uint64_t size)
 {
 	struct sfs_handle *h = NULL;
 
 	pthread_mutex_lock(&hs->lock);
-	while ((h = next_of(hs, ino, h)))
+	while ((h = next_of(hs, ino, h))) {
 		h->told_seq = seq;
+		h->told_size = size;
+	}
 	pthread_mutex_unlock(&hs->lock);
 }
 
@@ -176,6 +179,17 @@ void sfs_handle_grown(struct sfs_handles *hs, uint64_t ino, uint64_t size)
 	pthread_mutex_lock(&hs->lock);
 	while ((h = next_of(hs, ino, h)))
 		if (h->told_size < size)
+			h->told_size = size;
+	pthread_mutex_unlock(&hs->lock);
+}
+
+void sfs_handle_shrunk(struct sfs_handles *hs, uint64_t ino, uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		if (h->told_size > size)
 			h->told_size = size;
 	pthread_mutex_unlock(&hs->lock);
 }

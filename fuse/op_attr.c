@@ -209,6 +209,8 @@ static int set_locked(struct sfs_req *req, const struct sfs_cred *cred,
 	sfs_stores_write(conn, ino);
 	ret = sfs_setattr(conn->fs, cred, ino, set, ret_attr);
 	sfs_not_clean(conn, ino);
+	if (ret == 0)
+		sfs_handle_shrunk(&conn->handles, ino, ret_attr->size);
 	sfs_change_end(conn, &ch);
 	return ret;
 }

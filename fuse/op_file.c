@@ -101,12 +101,17 @@ int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr)
 	if (ret < 0)
 		return ret;
 	ret = sfs_getattr(conn->fs, ino, &attr);
-	if (ret == 0 && S_ISREG(attr.mode) && attr.size &&
-	    sfs_handle_end_safe(&conn->handles, ino, attr.size)) {
+	if (ret == 0 && S_ISREG(attr.mode)) {
 		pthread_rwlock_rdlock(contents_lock(conn, ino));
-		push_end(conn, ino, attr.size);
+		/* once more, now that nobody changes it */
+		ret = sfs_getattr(conn->fs, ino, &attr);
+		if (ret == 0 && attr.size &&
+		    sfs_handle_end_safe(&conn->handles, ino, attr.size))
+			push_end(conn, ino, attr.size);
 		/* others may rely on it from here on, not before */
-		sfs_handle_end_told(&conn->handles, ino, req->seq);
+		if (ret == 0)
+			sfs_handle_end_told(&conn->handles, ino, req->seq,
+					    attr.size);
 		pthread_rwlock_unlock(contents_lock(conn, ino));
 	}
 	sfs_use_end(conn->fs, &use);
@@ -139,6 +144,8 @@ static int open_truncate(struct sfs_req *req)
 	if (ret == 0) {
 		sfs_stores_write(conn, ino);
 		ret = sfs_setattr(conn->fs, &c.cred, ino, &set, &attr);
+		if (ret == 0)
+			sfs_handle_shrunk(&conn->handles, ino, attr.size);
 		sfs_change_end(conn, &ch);
 	}
 	sfs_caller_exit(&c);
@@ -208,6 +215,9 @@ static int read_contents(struct sfs_req *req, bool pages, uint32_t use_flags)
 		n = sfs_file_read(conn->fs, ino, in->offset, req->buf, size);
 	if (n > 0)
 		sfs_stores_read(conn, ino, in->offset, req->buf, n);
+	/* the kernel takes the end of a page that is cut off for the file's */
+	if (n >= 0 && n < size && pages)
+		sfs_handle_shrunk(&conn->handles, ino, in->offset + n);
 	pthread_rwlock_unlock(contents_lock(conn, ino));
 	if (n >= 0)
 		sfs_reply_buf(req, req->buf, n);
@@ -418,6 +428,9 @@ void op_write(struct sfs_req *req)
 	n = sfs_change_begin(conn, req->d.h->nodeid, 0, &ch);
 	if (n == 0) {
 		n = locked_write(req, &off);
+		if (n > 0)
+			sfs_handle_grown(&conn->handles, req->d.h->nodeid,
+					 off + n);
 		sfs_change_end(conn, &ch);
 	}
 	if (n < 0) {
@@ -426,7 +439,6 @@ void op_write(struct sfs_req *req)
 	}
 	req->result[0] = off;
 	req->result[1] = n;
-	sfs_handle_grown(&conn->handles, req->d.h->nodeid, off + n);
 	if (in->flags & (O_SYNC | O_DSYNC))
 		sfs_defer(req, &conn->slow, finish_write);
 	else if (conn->drop_pages && n)

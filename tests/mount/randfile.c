@@ -212,13 +212,19 @@ static void op_append(void)
 static void op_read(void)
 {
 	uint64_t off, len, want;
+	ssize_t got;
+	int from;
 
 	some_range(&off, &len);
 	want = off >= size ? 0 : len < size - off ? len : size - off;
 	tell("read %llu +%llu", (unsigned long long)off,
 	     (unsigned long long)len);
-	WANT(pread(rnd(2) ? on->fd : on->read_fd, buf, len, off) ==
-	     (ssize_t)want);
+	from = rnd(2) ? on->fd : on->read_fd;
+	got = pread(from, buf, len, off);
+	if (got != (ssize_t)want)
+		wrong("read %zd and not %llu bytes%s", got,
+		      (unsigned long long)want,
+		      from == on->read_fd ? " of what is only read" : "");
 	compare(buf, off, want, "read");
 }
 

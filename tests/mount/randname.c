@@ -280,6 +280,8 @@ static void op_make(const char *a, const char *b)
 {
 	static const mode_t kinds[] = { S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR };
 	mode_t mode = rnd(0777), kind = kinds[rnd(geteuid() ? 3 : 4)];
+	/* what is in a fifo stays with its mount */
+	bool fifo = kind == S_IFIFO && nr_mounts > 1;
 	dev_t dev = makedev(1 + rnd(300), 3 + rnd(70000));
 
 	switch (rnd(6)) {
@@ -290,7 +292,8 @@ static void op_make(const char *a, const char *b)
 		BOTH("symlink", b, a, symlinkat(b, top[i], a));
 		break;
 	case 4:
-		BOTH("mknod", a, NULL, mknodat(top[i], a, kind | mode,
+		BOTH("mknod", a, NULL, mknodat(top[i], a,
+					       (fifo ? S_IFSOCK : kind) | mode,
 					       kind == S_IFCHR ? dev : 0));
 		break;
 	case 5:
