@@ -490,6 +490,82 @@ int sfs_fsync(struct sfs_fs *fs, __u64 ino, int datasync);
 /* sync: the same for all. */
 int sfs_sync(struct sfs_fs *fs);
 
+/* ---- locks of flock() and fcntl() ----------------------------------------- */
+
+/*
+ * Locks between all mounts of the volume.  They are kept by the server for as
+ * long as the mount lives, also over a restart of the server, and belong to
+ * whoever the host says: the owner of a POSIX lock is a process (its table of
+ * files), of the other kinds an open file.  POSIX and OFD locks are in each
+ * other's way, flock's in neither's; ranges matter to the first two alone.
+ *
+ * An owner that sets a range anew replaces what it had there; flock's drops the
+ * old one first, whether or not it gets the new one, as flock(2) says.
+ */
+enum sfs_flock_kind {
+	SFS_FLOCK_POSIX = 0,
+	SFS_FLOCK_OFD = 1,
+	SFS_FLOCK_FLOCK = 2,
+};
+enum sfs_flock_type {
+	SFS_FLOCK_NONE = 0,	/* unlocks */
+	SFS_FLOCK_READ = 1,
+	SFS_FLOCK_WRITE = 2,
+};
+struct sfs_flock {
+	__u64 ino;
+	__u64 owner;
+	__u64 start;
+	__u64 end;		/* the last byte that is meant */
+	__u64 rid;		/* of an answer: the mount that holds it */
+	__u32 pid;		/* for whoever asks who is in the way */
+	__u8 kind;		/* enum sfs_flock_kind */
+	__u8 type;		/* enum sfs_flock_type */
+};
+
+enum sfs_flock_call {
+	SFS_FLOCK_SET,		/* -EAGAIN when it is not free */
+	SFS_FLOCK_WAIT,		/* ... waits; -EDEADLK for POSIX locks */
+	SFS_FLOCK_GET,		/* what is in the way */
+};
+/*
+ * Called once for each call that was begun, by a worker of the core or by
+ * whoever begins or ends it; may sleep but waits for no other call.  @lk is
+ * what is in the way, for GET alone, its type NONE when nothing is.
+ *
+ * 0, -EAGAIN, -EDEADLK, -EINTR (it was ended), -ENOLCK (there are too many),
+ * -EIO (the mount is down), -ENOMEM.
+ */
+typedef void (*sfs_flock_done_t)(void *arg, int ret,
+				 const struct sfs_flock *lk);
+/* @ret_ticket names the call from before @done may come; 0 never does. */
+void sfs_flock_begin(struct sfs_fs *fs, int call, const struct sfs_flock *lk,
+		     sfs_flock_done_t done, void *arg, __u64 *ret_ticket);
+/*
+ * Ends a WAIT: @done soon comes with -EINTR and nothing changed, or with
+ * another result that was faster.  Harmless for calls that are over.
+ */
+void sfs_flock_cancel(struct sfs_fs *fs, __u64 ticket);
+/*
+ * For an owner that dies: @done has come, or is being called, when this
+ * returns.  What the call may have locked is unlocked again; an unlock is
+ * completed behind the caller's back, before anything else of this owner.
+ */
+void sfs_flock_abandon(struct sfs_fs *fs, __u64 ticket);
+
+/* The same, waiting, until the thread is being killed (-EINTR, abandoned). */
+int sfs_file_lock(struct sfs_fs *fs, const struct sfs_flock *lk, int wait);
+int sfs_file_getlk(struct sfs_fs *fs, struct sfs_flock *lk);
+/* All that @owner has on @ino, of POSIX and OFD or of flock; quick if nothing. */
+int sfs_file_locks_release(struct sfs_fs *fs, __u64 ino, __u64 owner,
+			   int kind);
+/*
+ * The first piece of @lk's range that its owner holds, into @ret_lk; 1, or 0
+ * when it holds nothing there.  For hosts that keep a copy.
+ */
+int sfs_flock_held(struct sfs_fs *fs, const struct sfs_flock *lk,
+		   struct sfs_flock *ret_lk);
+
 /* ---- questions archive software asks ----------------------------------- */
 
 struct sfs_walk_entry {

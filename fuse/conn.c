@@ -10,7 +10,8 @@
  *
  * Requests under way are found by their number for FUSE_INTERRUPT.  One that
  * still waits for a thread of a pool is answered with EINTR at once; one that
- * is being worked on learns of it through sfs_port_killed() when its caller
+ * waits for a file lock is cancelled there, and one that is being worked on
+ * learns of it through sfs_port_killed() when its caller
  * is about to die.  An interrupt that finds nothing has overtaken its request
  * or come too late: EAGAIN lets the kernel sort that out.
  *
@@ -147,18 +148,83 @@ void sfs_req_deactivate(struct sfs_req *req)
 	pthread_mutex_unlock(&conn->active_lock);
 }
 
+/* With active_lock. */
+static struct sfs_req *find_active(struct sfs_conn *conn, uint64_t unique)
+{
+	struct sfs_req *req = *active_bucket(conn, unique);
+
+	while (req && req->d.h->unique != unique)
+		req = req->active_next;
+	return req;
+}
+
+/* Who dies does not wait for the server's answer to that. */
+static void interrupt_lock(struct sfs_conn *conn, uint64_t ticket,
+			   uint32_t tid)
+{
+	if (ticket && sfs_thread_dying(tid))
+		sfs_flock_abandon(conn->fs, ticket);
+	else if (ticket)
+		sfs_flock_cancel(conn->fs, ticket);
+}
+
+void sfs_req_has_ticket(struct sfs_conn *conn, uint64_t unique,
+			uint64_t ticket)
+{
+	bool interrupted = false;
+	struct sfs_req *req;
+	uint32_t tid = 0;
+
+	pthread_mutex_lock(&conn->active_lock);
+	req = find_active(conn, unique);
+	if (req) {
+		req->ticket = ticket;
+		interrupted = atomic_load(&req->interrupted);
+		tid = req->d.h->pid;
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+	if (interrupted)
+		interrupt_lock(conn, ticket, tid);
+}
+
+/* Until nobody waits for a lock any more; no request comes meanwhile. */
+static void end_lock_calls(struct sfs_conn *conn)
+{
+	struct timespec step = { .tv_nsec = 1000000 };
+	struct sfs_req *req;
+	uint64_t ticket;
+	int i;
+
+	do {
+		ticket = 0;
+		pthread_mutex_lock(&conn->active_lock);
+		for (i = 0; i < NR_ACTIVE && !ticket; i++) {
+			for (req = conn->active[i]; req && !ticket;
+			     req = req->active_next)
+				ticket = req->ticket;
+		}
+		pthread_mutex_unlock(&conn->active_lock);
+		if (ticket) {
+			sfs_flock_abandon(conn->fs, ticket);
+			nanosleep(&step, NULL);
+		}
+	} while (ticket);
+}
+
 static void interrupt(struct sfs_req *irq)
 {
 	const struct fw_interrupt_in *in = irq->d.arg;
 	struct sfs_conn *conn = irq->conn;
 	bool cancelled = false;
+	uint64_t ticket = 0;
 	struct sfs_req *req;
+	uint32_t tid = 0;
 
 	pthread_mutex_lock(&conn->active_lock);
-	req = *active_bucket(conn, in->unique);
-	while (req && req->d.h->unique != in->unique)
-		req = req->active_next;
+	req = find_active(conn, in->unique);
 	if (req) {
+		ticket = req->ticket;
+		tid = req->d.h->pid;
 		atomic_store(&req->interrupted, 1);
 		/* being active keeps it from being freed meanwhile */
 		if (req->queued_in)
@@ -170,6 +236,7 @@ static void interrupt(struct sfs_req *irq)
 		sfs_reply_err(irq, -EAGAIN);
 	else
 		irq->replied = true;
+	interrupt_lock(conn, ticket, tid);
 	if (cancelled) {
 		sfs_reply_err(req, -EINTR);
 		sfs_req_deactivate(req);
@@ -430,6 +497,7 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 	conn->dev_minor = dev_minor;
 	conn->noatime = noatime;
 	pthread_mutex_init(&conn->active_lock, NULL);
+	sfs_lockers_init(&conn->lockers);
 	sfs_workpool_init(&conn->slow, 16);
 	sfs_workpool_init(&conn->user, 16);
 	sfs_workpool_init(&conn->notify, 16);
@@ -509,6 +577,7 @@ void sfs_conn_stop(struct sfs_conn *conn)
 	atomic_store(&conn->stop, true);
 	for (i = 0; i < conn->nr_queues; i++)
 		join_queue(&conn->queue[i]);
+	end_lock_calls(conn);
 	sfs_workpool_stop(&conn->slow);
 	sfs_workpool_stop(&conn->user);
 	sfs_workpool_stop(&conn->notify);
@@ -516,6 +585,7 @@ void sfs_conn_stop(struct sfs_conn *conn)
 	for (i = 0; i < conn->nr_queues; i++)
 		close(conn->queue[i].fd);
 	sfs_handles_exit(&conn->handles, conn->fs);
+	sfs_lockers_exit(&conn->lockers);
 	pthread_mutex_destroy(&conn->active_lock);
 	free(conn->dir);
 	free(conn);

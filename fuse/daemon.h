@@ -73,6 +73,7 @@ struct sfs_req {
 	struct sfs_workpool *queued_in;	/* I may be taken out of it; or NULL */
 	void (*fn)(struct sfs_req *req);
 	uint64_t result[2];		/* O for the second half */
+	uint64_t ticket;		/* L(conn->active_lock) a lock call, or 0 */
 	struct scoutfs_ioctl_inline *inl; /* O where an ioctl's answer goes, or NULL */
 	uint64_t msg[];			/* I copy of the message */
 };
@@ -81,6 +82,14 @@ void sfs_reply_err(struct sfs_req *req, int err);
 void sfs_reply_buf(struct sfs_req *req, const void *data, size_t len);
 void sfs_reply_two(struct sfs_req *req, const void *a, size_t a_len,
 		   const void *b, size_t b_len);
+/*
+ * A copy of @req that lives until whoever has it has replied, deactivates and
+ * frees it; the caller returns without a reply.  NULL: it was replied to.
+ */
+struct sfs_req *sfs_req_detach(struct sfs_req *req);
+/* A detached request waits in the core under this name, unless it is over. */
+void sfs_req_has_ticket(struct sfs_conn *conn, uint64_t unique,
+			uint64_t ticket);
 void sfs_req_activate(struct sfs_req *req);
 void sfs_req_deactivate(struct sfs_req *req);
 
@@ -111,6 +120,21 @@ void sfs_handle_close(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t fh,
  */
 void sfs_pin_add(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino);
 void sfs_pin_forget(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino);
+
+/* ---- owners of locks (op_lock.c) ------------------------------------------ */
+
+#define SFS_LOCKER_BUCKETS 256
+
+struct sfs_lockers {
+	pthread_mutex_t lock;
+	struct sfs_locker *bucket[SFS_LOCKER_BUCKETS]; /* L */
+};
+
+void sfs_lockers_init(struct sfs_lockers *lk);
+void sfs_lockers_exit(struct sfs_lockers *lk);
+/* RELEASE of a handle: unlocks what close() has not. */
+void sfs_unlock_released(struct sfs_conn *conn, uint64_t ino,
+			 const struct fw_release_in *in);
 
 /* ---- callers (cred.c) --------------------------------------------------- */
 
@@ -164,6 +188,7 @@ struct sfs_conn {
 	pthread_mutex_t active_lock;
 	struct sfs_req *active[NR_ACTIVE]; /* L(active_lock) */
 	struct sfs_handles handles;
+	struct sfs_lockers lockers;
 	struct sfs_workpool slow;	/* fsync */
 	struct sfs_workpool user;	/* whatever touches a caller's memory */
 	struct sfs_workpool notify;	/* waits for the kernel's page locks */
@@ -240,6 +265,10 @@ void op_read(struct sfs_req *req);
 void op_write(struct sfs_req *req);
 void op_fsync(struct sfs_req *req);
 void op_lseek(struct sfs_req *req);
+void op_getlk(struct sfs_req *req);
+void op_setlk(struct sfs_req *req);
+void op_setlkw(struct sfs_req *req);
+void op_flush(struct sfs_req *req);
 void op_getxattr(struct sfs_req *req);
 void op_setxattr(struct sfs_req *req);
 void op_listxattr(struct sfs_req *req);

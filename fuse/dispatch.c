@@ -10,7 +10,6 @@
 
 #include <errno.h>
 
-/* Nothing is left to be written when a file is closed. */
 static void op_not_here(struct sfs_req *req)
 {
 	sfs_reply_err(req, -ENOSYS);
@@ -56,12 +55,15 @@ static void (*const ops[FW_NR_OPCODES])(struct sfs_req *req) = {
 	[FW_GETXATTR] = op_getxattr,
 	[FW_LISTXATTR] = op_listxattr,
 	[FW_REMOVEXATTR] = op_removexattr,
-	[FW_FLUSH] = op_not_here,
+	[FW_FLUSH] = op_flush,
 	[FW_INIT] = op_again,
 	[FW_OPENDIR] = op_opendir,
 	[FW_READDIR] = op_readdir,
 	[FW_RELEASEDIR] = op_release,
 	[FW_FSYNCDIR] = op_fsync,
+	[FW_GETLK] = op_getlk,
+	[FW_SETLK] = op_setlk,
+	[FW_SETLKW] = op_setlkw,
 	[FW_ACCESS] = op_access,
 	[FW_CREATE] = op_create,
 	[FW_DESTROY] = op_nothing,

@@ -72,6 +72,7 @@ void op_release(struct sfs_req *req)
 	const struct fw_release_in *in = req->d.arg;
 	struct sfs_conn *conn = req->conn;
 
+	sfs_unlock_released(conn, req->d.h->nodeid, in);
 	sfs_handle_close(&conn->handles, conn->fs, in->fh, req->d.h->nodeid);
 	sfs_reply_err(req, 0);
 }

@@ -113,23 +113,43 @@ static struct sfs_req *copy_req(const struct sfs_req *req)
 	return copy;
 }
 
-void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
-	       void (*fn)(struct sfs_req *req))
+/* The same, not to be found yet. */
+static struct sfs_req *take_over(struct sfs_req *req)
 {
 	struct sfs_req *work;
-	bool ok;
 
 	assert(!req->on_heap);
 	work = copy_req(req);
 	if (!work) {
 		sfs_reply_err(req, -ENOMEM);
-		return;
+		return NULL;
 	}
 	req->deferred = true;
 	sfs_req_deactivate(req);
 	/* from here on nobody finds @req; it may have been found till now */
 	if (atomic_load(&req->interrupted))
 		atomic_store(&work->interrupted, 1);
+	return work;
+}
+
+struct sfs_req *sfs_req_detach(struct sfs_req *req)
+{
+	struct sfs_req *work = take_over(req);
+
+	if (work)
+		sfs_req_activate(work);
+	return work;
+}
+
+void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
+	       void (*fn)(struct sfs_req *req))
+{
+	struct sfs_req *work;
+	bool ok;
+
+	work = take_over(req);
+	if (!work)
+		return;
 	work->fn = fn;
 	/* a write has happened and must not be answered as if it had not */
 	if (req->d.h->opcode != FW_WRITE)

@@ -242,6 +242,18 @@ static inline void inode_set_mtime_to_ts(struct inode *inode,
 #define sfs_set_xattr_handlers(sb, table) ((sb)->s_xattr = (table))
 #endif
 
+/* ---- file locks --------------------------------------------------------------- */
+
+/* 6.3: a header of their own; 6.9: what leases have, too, is in a part of it. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#include <linux/filelock.h>
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define sfs_fl(fl, field) ((fl)->fl_##field)
+#else
+#define sfs_fl(fl, field) ((fl)->c.flc_##field)
+#endif
+
 /* ---- iomap ------------------------------------------------------------------ */
 
 #include <linux/iomap.h>

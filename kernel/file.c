@@ -702,4 +702,7 @@ const struct file_operations sfs_file_fops = {
 	.mmap = mmap,
 	.fsync = sfs_fsync_vfs,
 	.unlocked_ioctl = sfs_ioctl_vfs,
+	.lock = sfs_lock_vfs,
+	.flock = sfs_flock_vfs,
+	.setlease = simple_nosetlease,
 };

@@ -140,6 +140,7 @@ struct sfs_ki {
 	unsigned long attr_gen;		/* L(lock), in a use; read anywhere */
 	struct mutex lock;		/* who refreshes */
 	struct rw_semaphore core_sem;	/* Excl(ino) and Shared(ino) of api.h */
+	struct mutex flock_mutex;	/* who records file locks, lock.c */
 	struct sfs_time crtime;		/* I */
 
 	/* revoke.c */
@@ -365,6 +366,11 @@ int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
 /* Of regular files and directories; all others ENOTTY. */
 long sfs_ioctl_vfs(struct file *file, unsigned int cmd, unsigned long arg);
 ssize_t sfs_listxattr_vfs(struct dentry *dentry, char *buf, size_t size);
+
+/* ---- lock.c -------------------------------------------------------------------- */
+
+int sfs_lock_vfs(struct file *file, int cmd, struct file_lock *fl);
+int sfs_flock_vfs(struct file *file, int cmd, struct file_lock *fl);
 
 /* ---- options.c ---------------------------------------------------------------- */
 

@@ -55,6 +55,7 @@ static void ki_init_once(void *obj)
 	mutex_init(&ki->lock);
 	init_rwsem(&ki->core_sem);
 	spin_lock_init(&ki->open_lock);
+	mutex_init(&ki->flock_mutex);
 }
 
 int sfs_inode_cache_init(void)

@@ -75,6 +75,13 @@ void shim_allow_gfp_kernel_end(void);
 void shim_nofail_begin(void);
 void shim_nofail_end(void);
 
+/*
+ * Test code that looks and acts at one moment: between the two another task
+ * gets a turn only where the caller waits (fibers; threads go on).
+ */
+void shim_still_begin(void);
+void shim_still_end(void);
+
 /* Memory of kmalloc() and friends that is alive now. */
 shim_u64 shim_mem_blocks(void);
 shim_u64 shim_mem_bytes(void);

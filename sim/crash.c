@@ -22,7 +22,7 @@
 #include "shim/shim.h"
 
 #define QUIET_TRIES 60
-#define MAX_DETAIL 16
+#define MAX_DETAIL 64
 
 struct sim_snap {
 	struct sim_state *st[SFS_NR_DEVS];

@@ -18,11 +18,11 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include "base/triggers.h"
+#include "base/broken.h"
 #include "shim/common/task.h"
 
 /* more than there are, so that tests can have some of their own */
-#define MAX_TRIGGERS (SFS_NR_TRIGGERS + 16)
+#define MAX_TRIGGERS (SFS_NR_TRIGGERS_AND_BROKEN + 16)
 #define MAX_LINES 4096
 #define WALL_BASE 1700000000LL
 #define NS_PER_SEC 1000000000ULL
@@ -39,6 +39,9 @@ struct sfs_host {
 	struct sim_state *state[SFS_NR_DEVS];	/* when it went off */
 	void (*on_effect)(struct sfs_host *host, u32 op, void *arg);
 	void *on_effect_arg;
+	void (*revoker)(void *arg, struct sfs_fs *fs, u64 first, u64 last,
+			bool writeback);
+	void *revoker_arg;
 	u64 rand;
 	u64 nr_writes;
 	u64 cut_at;			/* 0 never */
@@ -49,6 +52,8 @@ struct sfs_host {
 	struct list_head lines;
 	u32 nr_lines;
 	char down[120];
+	struct sfs_fs *downs[8];	/* of whom it was said */
+	u32 nr_downs;
 	s64 wall_offset;
 	u64 cache_budget;
 	u32 arm_all;
@@ -258,11 +263,14 @@ int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 	bool fires = false;
 
 	BUG_ON(trigger >= MAX_TRIGGERS);
-	if (host->armed[trigger]) {
+	if (host->armed[trigger] == U32_MAX) {
+		fires = true;
+	} else if (host->armed[trigger]) {
 		host->armed[trigger]--;
 		fires = true;
-	} else if (host->arm_all && (trigger < SFS_TRIGGER_NET_DELAY ||
-				     trigger > SFS_TRIGGER_NET_CUT)) {
+	} else if (host->arm_all && trigger < SFS_NR_TRIGGERS &&
+		   (trigger < SFS_TRIGGER_NET_DELAY ||
+		    trigger > SFS_TRIGGER_NET_CUT)) {
 		/* so many messages at random would let nothing through */
 		fires = (shim_rand_next(&host->rand) >> 20) %
 			host->arm_all == 0;
@@ -284,9 +292,15 @@ u64 sfs_port_cache_budget(struct sfs_host *host)
 void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 			 const char *why)
 {
-	if (host->down[0])
-		shim_fail("the mount is down twice: %s, then %s", host->down,
-			  why);
+	u32 i;
+
+	for (i = 0; i < host->nr_downs; i++) {
+		if (host->downs[i] == fs)
+			shim_fail("a mount is down twice: %s, then %s",
+				  host->down, why);
+	}
+	if (host->nr_downs < ARRAY_SIZE(host->downs))
+		host->downs[host->nr_downs++] = fs;
 	strscpy(host->down, why, sizeof(host->down));
 	if (host->verbose)
 		shim_eprintf("[down] %s\n", why);
@@ -295,11 +309,26 @@ void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
 			__u64 first_ino, __u64 last_ino)
 {
+	if (host->revoker)
+		host->revoker(host->revoker_arg, fs, first_ino, last_ino,
+			      true);
 }
 
 void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
 			 __u64 first_ino, __u64 last_ino)
 {
+	if (host->revoker)
+		host->revoker(host->revoker_arg, fs, first_ino, last_ino,
+			      false);
+}
+
+void sim_host_on_revoke(struct sfs_host *host,
+			void (*fn)(void *arg, struct sfs_fs *fs, u64 first,
+				   u64 last, bool writeback),
+			void *arg)
+{
+	host->revoker = fn;
+	host->revoker_arg = arg;
 }
 
 /* ---- what the host told ------------------------------------------------- */
@@ -347,6 +376,7 @@ const char *sim_host_down(const struct sfs_host *host)
 void sim_host_down_forget(struct sfs_host *host)
 {
 	host->down[0] = '\0';
+	host->nr_downs = 0;
 }
 
 /* ---- settings ----------------------------------------------------------- */
@@ -372,6 +402,7 @@ int sim_host_arm_name(struct sfs_host *host, const char *name, u32 times)
 	static const char * const names[] = {
 #define TRIGGER_NAME(name, text) #name,
 		SFS_TRIGGERS(TRIGGER_NAME)
+		SFS_BROKEN(TRIGGER_NAME)
 #undef TRIGGER_NAME
 	};
 	int i;
@@ -419,6 +450,9 @@ struct sfs_host *sim_host_create(struct sim_disk *meta, struct sim_disk *data,
 	host->rand = seed;
 	host->verbose = env && *env == '1';
 	host->cache_budget = 16 << 20;
+	env = shim_getenv("SIM_BREAK");
+	if (env && sim_host_arm_name(host, env, U32_MAX))
+		shim_fail("there is no rule %s", env);
 	INIT_LIST_HEAD(&host->lines);
 	shim_on_failure(dump_on_failure, host);
 	return host;

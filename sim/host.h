@@ -46,6 +46,12 @@ void sim_host_on_effect(struct sfs_host *host,
 			void (*fn)(struct sfs_host *host, u32 op, void *arg),
 			void *arg);
 
+/* Called for the upcalls writeback and invalidate. */
+void sim_host_on_revoke(struct sfs_host *host,
+			void (*fn)(void *arg, struct sfs_fs *fs, u64 first,
+				   u64 last, bool writeback),
+			void *arg);
+
 /* ---- what the host told ------------------------------------------------- */
 
 /* Log lines also go to stderr (also with SIM_LOG=1 in the environment). */

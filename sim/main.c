@@ -26,6 +26,8 @@
 #define MAX_STEPS 400000000ULL
 /* an operation, or whatever else waits for a lock, gets on within this */
 #define HUNG_NS (60ULL * 1000000000ULL)
+/* where mounts are cut off for an hour, many.c watches over operations */
+#define PATIENT_HUNG_NS (3 * 3600 * 1000000000ULL)
 
 const struct sim_kind sim_kinds[] = {
 	{ "plain", "random operations against the model, no crashes",
@@ -39,6 +41,22 @@ const struct sim_kind sim_kinds[] = {
 	{ "nomem", "allocations that fail", sim_run_nomem, 4 },
 	{ "flip", "flipped bits in metadata", sim_run_flip, 3 },
 	{ "fill", "a full volume, everything deleted, again", sim_run_fill, 1 },
+	{ "shared", "several programs on the same objects of one mount",
+	  sim_run_shared, 2 },
+	{ "shared-crash", "the same, and power cuts",
+	  sim_run_shared_crash, 2 },
+	{ "shared-kill", "the same, and servers that die", sim_run_shared_kill,
+	  2 },
+	{ "shared-wire", "the same, and messages that are lost, late, repeated",
+	  sim_run_shared_wire, 2, true },
+	{ "many", "several mounts, programs on the same objects",
+	  sim_run_many, 0 },
+	{ "many-kill", "the same, and servers that die", sim_run_many_kill,
+	  0 },
+	{ "many-wire", "the same, and messages that are lost, late, repeated",
+	  sim_run_many_wire, 0, true },
+	{ "many-die", "the same, and mounts that die", sim_run_many_die, 0 },
+	{ "many-crash", "the same, and power cuts", sim_run_many_crash, 0 },
 	{ "seq1", "one operation (number SEED), a power cut at every write",
 	  sim_run_seq1, 1 },
 	{ "seq2", "two operations, with and without a sync between them",
@@ -93,7 +111,7 @@ static void run(const struct sim_kind *kind, u64 seed, u32 scale)
 	struct shim_run_opts opts = {
 		.seed = seed,
 		.max_steps = MAX_STEPS,
-		.hung_ns = HUNG_NS,
+		.hung_ns = kind->patient ? PATIENT_HUNG_NS : HUNG_NS,
 		/* the stack of what only looks is not the kernel's */
 		.stack_limit = 16 << 10,
 	};
@@ -117,9 +135,10 @@ static void print_totals(u64 since)
 {
 	u64 ms = (shim_wall_ns() - since) / 1000000;
 
-	shim_printf("# %llu runs, %llu operations, %llu crash states (%llu alike), %llu generations in %llu.%llu s\n",
+	shim_printf("# %llu runs, %llu operations, %llu crash states (%llu alike), %llu generations, %llu orders given up in %llu.%llu s\n",
 		    sim_totals.runs, sim_totals.ops, sim_totals.states,
-		    sim_totals.same_states, sim_totals.generations, ms / 1000,
+		    sim_totals.same_states, sim_totals.generations,
+		    sim_totals.lost, ms / 1000,
 		    ms % 1000 / 100);
 }
 

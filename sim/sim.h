@@ -244,6 +244,7 @@ struct sim_kind {
 	const char *what;
 	int (*run)(u64 seed, u32 scale);
 	u32 weight;			/* in campaigns */
+	bool patient;			/* locks may be held for an hour */
 };
 extern const struct sim_kind sim_kinds[];
 const struct sim_kind *sim_kind(const char *name);
@@ -255,6 +256,15 @@ int sim_run_eio_read(u64 seed, u32 scale);
 int sim_run_eio_write(u64 seed, u32 scale);
 int sim_run_flip(u64 seed, u32 scale);
 int sim_run_nomem(u64 seed, u32 scale);
+int sim_run_shared(u64 seed, u32 scale);
+int sim_run_many(u64 seed, u32 scale);
+int sim_run_shared_crash(u64 seed, u32 scale);
+int sim_run_many_crash(u64 seed, u32 scale);
+int sim_run_shared_kill(u64 seed, u32 scale);
+int sim_run_many_kill(u64 seed, u32 scale);
+int sim_run_shared_wire(u64 seed, u32 scale);
+int sim_run_many_die(u64 seed, u32 scale);
+int sim_run_many_wire(u64 seed, u32 scale);
 int sim_run_fill(u64 seed, u32 scale);
 int sim_run_seq1(u64 seed, u32 scale);
 int sim_run_seq2(u64 seed, u32 scale);
@@ -279,6 +289,7 @@ struct sim_totals {
 	u64 states;
 	u64 same_states;
 	u64 generations;
+	u64 lost;			/* runs whose order was too much to find */
 	u64 trace;			/* of the last run */
 };
 extern struct sim_totals sim_totals;

@@ -74,6 +74,8 @@
 	X(msg_statfs, "request for numbers about the volume")                  \
 	X(msg_alloc_detail, "request for who has which space")                 \
 	X(msg_leave, "request to leave")                                       \
+	X(op_flock, "file lock set, dropped or asked about")                   \
+	X(msg_flock, "message about file locks, without a reply")              \
 	X(msg_ack, "version acknowledged, message without a reply")            \
 	X(msg_edit, "new version received")                                    \
 	X(manifest_reloads, "manifest loaded as a whole because edits were missing") \
@@ -82,6 +84,8 @@
 	X(server_msgs_dropped, "message of another term or of nobody dropped")     \
 	X(server_grants, "cluster lock granted to a mount")                    \
 	X(server_revokes, "cluster lock asked back from a mount")              \
+	X(server_flock_waits, "file lock that had to be waited for")           \
+	X(server_flock_deadlocks, "file lock refused with EDEADLK")            \
 	X(log_batches, "group of the server's transactions made durable")      \
 	X(log_transactions, "transaction of the server in such a group")       \
 	X(log_bytes, "byte of changes written to the server's log")            \

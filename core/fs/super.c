@@ -18,6 +18,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include "base/report.h"
+#include "mount/lock_client.h"
 #include "mount/mount.h"
 #include "mount/mount_types.h"
 
@@ -125,6 +126,9 @@ static void vols_drop(struct sfs_inodes *in)
 void sfs_mount_discard(struct sfs_fs *fs)
 {
 	sfs_mount_kill(fs);
+	/* what is being revoked calls the host, and that calls us */
+	sfs_locks_drain(fs);
+	sfs_mount_on_unused(fs, NULL);
 	/* the worker may have inodes of its own in use */
 	WRITE_ONCE(fs->inodes->stopping, 1);
 	cancel_delayed_work_sync(&fs->inodes->scan);

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/killable.h"
 #include "base/report.h"
 #include "mount/lock_client.h"
@@ -197,6 +198,8 @@ void sfs_mount_ack_worker(struct work_struct *work)
 	bool newer;
 
 	spin_lock(&fs->txn_lock);
+	if (sfs_broken(fs->host, NOPIN))
+		oldest = fs->applied_version;
 	newer = fs->loaded && oldest > fs->acked_version;
 	spin_unlock(&fs->txn_lock);
 	if (!newer)

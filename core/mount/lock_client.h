@@ -16,6 +16,8 @@ int sfs_locks_start(struct sfs_fs *fs);
 void sfs_locks_stop(struct sfs_fs *fs);
 /* The mount is down: nobody waits any longer. */
 void sfs_locks_fail(struct sfs_fs *fs);
+/* The mount has failed: no upcall is running when it returns, and none will. */
+void sfs_locks_drain(struct sfs_fs *fs);
 
 /* A grant or a revoke of the server; does not wait. */
 void sfs_locks_message(struct sfs_fs *fs, const struct sfs_msg *msg);

@@ -470,6 +470,11 @@ void sfs_locks_fail(struct sfs_fs *fs)
 		wake_up_all(&fs->locks->shard[i].wait);
 }
 
+void sfs_locks_drain(struct sfs_fs *fs)
+{
+	flush_workqueue(fs->locks->wq);
+}
+
 static void shard_free(struct sfs_lock_shard *shard)
 {
 	struct sfs_lock *lk;

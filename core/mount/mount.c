@@ -92,6 +92,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 	mutex_init(&fs->data_mutex);
 	mutex_init(&fs->segs_mutex);
 	mutex_init(&fs->view_mutex);
+	sfs_flocks_init(&fs->flocks, host, fs->rid);
 	mutex_init(&fs->unused_mutex);
 	INIT_LIST_HEAD(&fs->edits);
 	INIT_WORK(&fs->edit_work, sfs_session_edit_worker);
@@ -104,6 +105,7 @@ static struct sfs_fs *fs_alloc(struct sfs_host *host,
 
 static void fs_free(struct sfs_fs *fs)
 {
+	sfs_flocks_exit(&fs->flocks);
 	if (fs->wq)
 		destroy_workqueue(fs->wq);
 	sfs_locks_stop(fs);
@@ -115,6 +117,18 @@ static void fs_free(struct sfs_fs *fs)
 	sfs_space_exit(fs);
 	sfs_counters_free(fs->cnt);
 	kfree(fs);
+}
+
+static void send_flock(void *arg, struct sfs_msg *msg)
+{
+	struct sfs_fs *fs = arg;
+
+	sfs_client_send(&fs->net, msg);
+}
+
+static int flock_error(void *arg)
+{
+	return sfs_mount_error(arg);
 }
 
 static int fs_init(struct sfs_fs *fs)
@@ -143,6 +157,9 @@ static int fs_init(struct sfs_fs *fs)
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 		ret = fs->wq ? 0 : -ENOMEM;
 	}
+	if (ret == 0)
+		sfs_flocks_start(&fs->flocks, fs->wq, fs->cnt, send_flock,
+				 flock_error, fs);
 	return ret ?: sfs_locks_start(fs);
 }
 
@@ -263,6 +280,10 @@ int sfs_abort(struct sfs_fs *fs, __u32 patience_ms)
 	if (ret == -ETIMEDOUT)
 		sfs_mount_fail(fs, ret,
 			       "a forced unmount did not wait any longer for a transaction to be published");
+	/* leaving needs a server, too; without one the mount just goes */
+	else if (ret == 0 && !sfs_client_wait_server(&fs->net, patience_ms))
+		sfs_mount_fail(fs, -ETIMEDOUT,
+			       "a forced unmount did not wait any longer for a server to leave");
 	return ret;
 }
 

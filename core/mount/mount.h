@@ -14,19 +14,19 @@ int sfs_mount_join(struct sfs_host *host, struct sfs_hub *hub,
 int sfs_mount_leave(struct sfs_fs *fs);
 
 /*
+ * Its end without publishing or telling anybody, as if it had died: what it had
+ * not published is lost, the server takes back what it owned.
+ */
+void sfs_mount_drop(struct sfs_fs *fs);
+/* The first part of that: operations fail, waits end, nothing is published. */
+void sfs_mount_kill(struct sfs_fs *fs);
+
+/*
  * Who is told that inode @ino may be deleted now (0: to look for all such).
  * @fn may not wait; NULL: nobody, also none that runs when this returns.
  */
 void sfs_mount_on_unused(struct sfs_fs *fs,
 			 void (*fn)(struct sfs_fs *fs, u64 ino));
-
-/*
- * The same without publishing or telling anybody, as if the mount had died:
- * what it had not published is lost, the server takes back what it owned.
- */
-/* Its first part: operations fail, waits end, nothing is published. */
-void sfs_mount_kill(struct sfs_fs *fs);
-void sfs_mount_drop(struct sfs_fs *fs);
 
 /* For the mount that runs.  One caller at a time, none while it leaves. */
 void sfs_mount_set_opts(struct sfs_fs *fs, const struct sfs_mount_opts *opts);

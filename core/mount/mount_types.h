@@ -11,6 +11,7 @@
 #include "base/identity.h"
 #include "engine/engine.h"
 #include "net/net.h"
+#include "mount/flocks.h"
 #include "mount/txn.h"
 
 struct sfs_inodes;
@@ -81,6 +82,7 @@ struct sfs_fs {
 	u64 taken_nr;			/* L(txn_lock): the reply to its publish is taken */
 	u64 now;			/* L(txn_lock): Lamport clock */
 	u64 published_nr;		/* L(txn_lock): all up to it are durable */
+	u64 published_stamp;		/* L(txn_lock): largest of an item */
 	u64 want_nr;			/* L(txn_lock): publish up to it soon */
 	u64 want_seq;			/* L(txn_lock): and until none is open up to it */
 	int err;			/* L(txn_lock): the mount is down */
@@ -104,6 +106,8 @@ struct sfs_fs {
 	u32 nr_edits;			/* L(txn_lock) */
 	struct work_struct edit_work;
 	bool joined;			/* L(txn_lock): the server knows this mount */
+
+	struct sfs_flocks flocks;	/* locks of flock() and fcntl() */
 
 	/* owned space */
 	spinlock_t space_lock;

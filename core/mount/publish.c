@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/killable.h"
 #include "base/report.h"
 #include "engine/run_write.h"
@@ -251,8 +252,8 @@ static struct sfs_txn *freeze(struct sfs_fs *fs, int *ret_err)
 		return NULL;
 	}
 	spin_lock(&fs->txn_lock);
-	fs->now = max(fs->now + 1, next->seq);
-	next->stamp = fs->now;
+	fs->now = max(fs->now + !sfs_broken(fs->host, NOSTEP), next->seq);
+	next->stamp = sfs_broken(fs->host, NOLAMPORT) ? next->seq : fs->now;
 	fs->frozen = fs->txn;
 	fs->txn = next;
 	fs->spare_seq = 0;
@@ -277,6 +278,7 @@ static int publish_one(struct sfs_fs *fs)
 {
 	struct sfs_run *run = NULL;
 	struct sfs_txn *txn;
+	bool behind;
 	int ret;
 
 	txn = freeze(fs, &ret);
@@ -308,9 +310,14 @@ static int publish_one(struct sfs_fs *fs)
 	spin_lock(&fs->txn_lock);
 	fs->frozen = NULL;
 	fs->published_nr = txn->nr;
+	if (txn->gen->nr_items)
+		fs->published_stamp = max(fs->published_stamp, txn->stamp);
+	behind = fs->txn->seq <= fs->published_stamp;
 	spin_unlock(&fs->txn_lock);
 	wake_up_all(&fs->txn_wait);
 	sfs_locks_published(fs);
+	if (behind)
+		sfs_publish_others(fs);
 	sfs_txn_free(txn);
 	return 0;
 }

@@ -92,6 +92,25 @@ static void check_version(struct sfs_fs *fs, u64 version)
 	queue_work(fs->wq, &fs->ack_work);
 }
 
+static int restate_flocks(struct sfs_fs *fs)
+{
+	struct list_head msgs;
+	struct sfs_msg *msg;
+	int ret;
+
+	ret = sfs_flocks_restate(&fs->flocks, &msgs);
+	if (ret < 0)
+		return ret;
+	while ((msg = list_first_entry_or_null(&msgs, struct sfs_msg, head))) {
+		list_del_init(&msg->head);
+		if (ret == 0)
+			ret = sfs_client_greet(&fs->net, msg, 0, NULL);
+		else
+			sfs_msg_free(msg);
+	}
+	return ret;
+}
+
 static int greet(struct sfs_fs *fs)
 {
 	const struct sfs_msg_greet_reply *body;
@@ -115,13 +134,17 @@ static int greet(struct sfs_fs *fs)
 	sfs_msg_free(reply);
 	if (recover) {
 		ret = sfs_locks_restate(fs);
+		if (ret == 0)
+			ret = restate_flocks(fs);
 		if (ret == 0) {
 			req = sfs_msg_alloc_wait(SFS_MSG_GREETED, 0);
 			ret = sfs_client_greet(&fs->net, req, 0, NULL);
 		}
 	}
-	if (ret == 0)
+	if (ret == 0) {
+		sfs_flocks_resume(&fs->flocks);
 		check_version(fs, version);
+	}
 	return ret;
 }
 
@@ -405,6 +428,9 @@ static void session_event(void *arg, struct sfs_msg *msg)
 		advance = (const struct sfs_msg_advance *)msg->payload;
 		if (sfs_msg_len(msg) >= sizeof(*advance))
 			sfs_publish_beyond(fs, le64_to_cpu(advance->seq));
+		break;
+	case SFS_MSG_FLOCK_ANSWER:
+		sfs_flocks_answer(&fs->flocks, msg);
 		break;
 	case SFS_MSG_VERSION:
 		version = (const struct sfs_msg_version *)msg->payload;

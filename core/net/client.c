@@ -5,7 +5,7 @@
  * A slot has one request in flight.  Its number goes with it, and it is sent
  * again after a second without a reply and after each reconnect, so its effect
  * must not depend on how often it arrives: the server keeps the number and the
- * reply of the last one, in the record of its effect (docs/locks.md).
+ * reply of the last one, in the record of its effect (docs/sessions.md).
  *
  * Connections come and go.  A new one begins with what the mount says of itself
  * (ops->greet); only then requests are sent.  One worker does that, so it is
@@ -25,6 +25,7 @@
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/killable.h"
@@ -47,6 +48,10 @@ static void count_msg(struct sfs_client *client, const struct sfs_msg *msg)
 		break;
 	case SFS_MSG_EDIT:
 		sfs_count(client->cnt, msg_edit);
+		break;
+	case SFS_MSG_FLOCK:
+	case SFS_MSG_FLOCK_ANSWER:
+		sfs_count(client->cnt, msg_flock);
 		break;
 	}
 }
@@ -515,6 +520,15 @@ int sfs_client_wait_greeted(struct sfs_client *client)
 
 	return sfs_wait_killable(client->host, client->wait,
 				 was_greeted(client, &err)) ?: err;
+}
+
+bool sfs_client_wait_server(struct sfs_client *client, u32 patience_ms)
+{
+	int err;
+
+	return wait_event_timeout(client->wait, was_greeted(client, &err),
+				  msecs_to_jiffies(max(patience_ms, 1U))) &&
+	       !err;
 }
 
 void sfs_client_fail(struct sfs_client *client)

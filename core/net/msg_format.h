@@ -29,12 +29,14 @@ enum sfs_msg_type {
 	SFS_MSG_GREET = 24,
 	SFS_MSG_RESTATE = 25,
 	SFS_MSG_GREETED = 26,
+	SFS_MSG_FLOCK_RESTATE = 27,
 	/* without a reply */
 	SFS_MSG_ACK = 32,
 	SFS_MSG_LOCK_REQUEST = 33,
 	SFS_MSG_LOCK_RELEASE = 34,
 	SFS_MSG_LOCK_IN_USE = 35,
 	SFS_MSG_LOCK_WATCH = 36,
+	SFS_MSG_FLOCK = 48,
 	/* from the server */
 	SFS_MSG_EDIT = 64,
 	SFS_MSG_LOCK_GRANT = 65,
@@ -43,6 +45,7 @@ enum sfs_msg_type {
 	SFS_MSG_LOCK_UNUSED = 68,
 	SFS_MSG_VERSION = 72,
 	SFS_MSG_ADVANCE = 73,
+	SFS_MSG_FLOCK_ANSWER = 80,
 };
 
 enum sfs_slot {
@@ -301,5 +304,75 @@ struct sfs_msg_edit {
 	__le32 nr_add;
 	__le64 del[];
 };
+
+/* ---- locks of flock() and fcntl() ------------------------------------------- */
+
+/*
+ * A mount numbers its requests; those that are unanswered have different
+ * places.  A request in a place means that the one before it there has been
+ * answered.  A mount repeats what is not answered; whatever comes twice has its
+ * effect once and is answered alike.
+ */
+#define SFS_FLOCK_PLACES 16384
+
+enum sfs_flock_op {
+	SFS_FLOCK_OP_SET = 1,	/* @type none unlocks; else or EAGAIN */
+	SFS_FLOCK_OP_WAIT = 2,	/* set, as soon as it can be */
+	SFS_FLOCK_OP_CANCEL = 3, /* the WAIT with this place and number */
+	SFS_FLOCK_OP_GET = 4,	/* what is in the way of it? */
+	/* in a restatement: what this mount holds */
+	SFS_FLOCK_OP_HELD = 5,
+	SFS_FLOCK_OP_DOUBT = 6,	/* ... unless a request that follows weakened it */
+};
+
+struct sfs_msg_flock {
+	__le64 nr;		/* of the request, ascending in a place */
+	__le64 ino;
+	__le64 owner;
+	__le64 start;
+	__le64 end;		/* the last byte that is meant */
+	__le32 place;
+	__le32 pid;
+	__u8 op;
+	__u8 kind;		/* enum sfs_flock_kind */
+	__u8 type;		/* enum sfs_flock_type */
+	__u8 pad[5];
+};
+static_assert(sizeof(struct sfs_msg_flock) == 56);
+
+/*
+ * @effect is what the range of the request became by it, 0 when nothing, else
+ * 1 + its type; also of one that failed.  @order ascends with the effects on an
+ * inode, so that answers may be taken over in any order.
+ */
+struct sfs_msg_flock_answer {
+	__le64 nr;
+	__le64 order;
+	__le32 place;
+	__le32 err;		/* a positive errno, 0 */
+	__u8 effect;
+	/* of GET: what is in the way, type none when nothing is */
+	__u8 kind;
+	__u8 type;
+	__u8 pad;
+	__le32 pid;
+	__le64 rid;
+	__le64 start;
+	__le64 end;
+};
+static_assert(sizeof(struct sfs_msg_flock_answer) == 56);
+
+/*
+ * As a request with a reply, in parts: what is held comes first, then the
+ * requests.  The first part of a later restating (greater @nr) replaces all
+ * that was said in earlier ones.
+ */
+struct sfs_msg_flock_restate {
+	__le64 nr;
+	__le32 part;		/* from 0 on */
+	__le32 nr_ents;
+	struct sfs_msg_flock ent[];
+};
+#define SFS_FLOCK_RESTATE_BATCH 512
 
 #endif

@@ -160,6 +160,8 @@ int sfs_client_init(struct sfs_client *client, struct sfs_hub *hub, u64 rid,
 void sfs_client_start(struct sfs_client *client);
 /* Waits until a server was greeted for the first time. */
 int sfs_client_wait_greeted(struct sfs_client *client);
+/* Whether there is a server that was greeted, now or that soon. */
+bool sfs_client_wait_server(struct sfs_client *client, u32 patience_ms);
 /* No request is answered any more: those that wait end with -EIO. */
 void sfs_client_fail(struct sfs_client *client);
 /* Nothing is sent or received any more. */

@@ -45,6 +45,7 @@ static int forget(struct sfs_session *sess)
 	list_del(&sess->head);
 	ret = sfs_srv_commit(srv, sfs_store_end(srv->store, &txn));
 	sfs_srv_locks_forget(sess);
+	sfs_fl_session_release(sess->flocks);
 	sfs_session_put(sess);
 	return ret;
 err_post:

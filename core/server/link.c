@@ -21,6 +21,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 #define MAX_GREETINGS 4
@@ -28,7 +29,7 @@
 struct sfs_link {
 	struct sfs_server *srv;		/* I */
 	struct list_head head;		/* L(link_lock) */
-	struct sfs_conn *conn;		/* I */
+	struct sfs_conn *conn;		/* I: referenced, until the last answer */
 	u64 nr;				/* I: counts links */
 	spinlock_t lock;
 	struct sfs_session *sess;	/* L(lock): referenced; set once */
@@ -87,6 +88,8 @@ static struct sfs_msg *greet(struct sfs_link *link, struct sfs_msg *msg)
 		break;
 	case SFS_MSG_RESTATE:
 		return sfs_srv_restate(srv, msg);
+	case SFS_MSG_FLOCK_RESTATE:
+		return sfs_srv_restate_flocks(srv, msg);
 	case SFS_MSG_GREETED:
 		return sfs_srv_greeted(srv, msg);
 	default:
@@ -164,7 +167,8 @@ static void link_recv(void *arg, struct sfs_msg *msg)
 	sess = link->sess;
 	spin_unlock(&link->lock);
 	if (!sess || le64_to_cpu(msg->hdr.rid) != sess->rid ||
-	    le64_to_cpu(msg->hdr.term) != sfs_store_term(srv->store)) {
+	    (le64_to_cpu(msg->hdr.term) != sfs_store_term(srv->store) &&
+	     !sfs_broken(srv->host, NOTERM))) {
 		sfs_count(srv->cnt, server_msgs_dropped);
 		sfs_msg_free(msg);
 		return;
@@ -216,6 +220,7 @@ static void free_worker(struct work_struct *work)
 	}
 	while ((msg = next_greeting(link)))
 		sfs_msg_free(msg);
+	sfs_conn_put(link->conn);
 	kfree(link);
 	spin_lock(&srv->link_lock);
 	srv->nr_live_links--;
@@ -232,6 +237,7 @@ int sfs_srv_accept(void *arg, struct sfs_conn *conn)
 	if (!link)
 		return -ENOMEM;
 	link->srv = srv;
+	sfs_conn_get(conn);
 	link->conn = conn;
 	spin_lock_init(&link->lock);
 	INIT_LIST_HEAD(&link->greetings);

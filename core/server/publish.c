@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
+#include "base/broken.h"
 
 static int publish_space(struct sfs_session *sess, struct sfs_store_txn *txn,
 			 const struct sfs_srv_publish *pub)
@@ -49,8 +50,13 @@ static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	struct sfs_srv_mount rec;
 	int ret;
 
-	sfs_srv_raise_seq(srv, pub->max_stamp);
 	srv->top_stamp = max(srv->top_stamp, pub->max_stamp);
+	/*
+	 * The mount's transaction after this one has a later stamp already; the
+	 * sequence that is given now is for the one after that.
+	 */
+	if (!sfs_broken(srv->host, NORAISE))
+		sfs_srv_raise_seq(srv, pub->max_stamp + 1);
 	sfs_srv_close_seq(sess, pub->txn_seq);
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	sess->run_id = srv->next_run++;

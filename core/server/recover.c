@@ -29,6 +29,7 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 /* ---- what the log says ------------------------------------------------------ */
@@ -169,6 +170,7 @@ void sfs_srv_try_thaw(struct sfs_server *srv)
 	if (!thaws)
 		return;
 	thaw(srv);
+	sfs_srv_flocks_thaw(&srv->flocks);
 	sfs_session_kick_all(srv);
 	sfs_srv_kick_reclaim(srv);
 	sfs_compact_kick(srv);
@@ -241,6 +243,8 @@ static void take_greeting(struct sfs_session *sess,
 			  const struct sfs_msg_greet *say)
 {
 	memset(sess->open_seqs, 0, sizeof(sess->open_seqs));
+	if (sfs_broken(sess->srv->host, GREETOWN))
+		return;
 	add_open(sess, le64_to_cpu(say->txn_seq));
 	add_open(sess, le64_to_cpu(say->spare_seq));
 	if (le64_to_cpu(say->publish_nr) == sess->publish_nr)
@@ -320,6 +324,26 @@ struct sfs_msg *sfs_srv_restate(struct sfs_server *srv,
 		sfs_store_lock(srv->store);
 		ret = sess->greeted ? 0 : sfs_srv_locks_recover(sess, req);
 		sfs_store_unlock(srv->store);
+		sfs_session_put(sess);
+	}
+	if (!reply && ret == 0)
+		ret = -ENOMEM;
+	if (ret == 0)
+		return reply;
+	sfs_msg_free(reply);
+	return ERR_PTR(ret);
+}
+
+struct sfs_msg *sfs_srv_restate_flocks(struct sfs_server *srv,
+				       const struct sfs_msg *req)
+{
+	struct sfs_session *sess = find_session(srv, req);
+	struct sfs_msg *reply = sfs_msg_alloc(0, 0);
+	int ret = -ESTALE;
+
+	if (sess) {
+		/* what comes again after it has thawed is refused there */
+		ret = sfs_fl_session_restate(sess->flocks, req);
 		sfs_session_put(sess);
 	}
 	if (!reply && ret == 0)

@@ -29,6 +29,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 #define REF_MASK ((1U << SFS_SEG_REF_BITS) - 1)
@@ -338,7 +339,7 @@ static u64 oldest_read(struct sfs_server *srv)
 	struct sfs_session *sess;
 
 	list_for_each_entry(sess, &srv->sessions, head) {
-		if (sess->joined)
+		if (sess->joined && !sfs_broken(srv->host, NOACK))
 			oldest = min(oldest, READ_ONCE(sess->acked));
 	}
 	return oldest;

@@ -23,16 +23,20 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 #include "server/load.h"
 
 void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
 {
 	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_STATE, 0, 0);
+	u64 next_seq = sfs_broken(srv->host, NORESERVE) ?
+			       sfs_srv_seq_bound(srv) / 2 + 1 :
+			       sfs_srv_seq_reserve(srv);
 	struct sfs_srv_state state = {
 		.version = cpu_to_le64(srv->version),
 		.stable = cpu_to_le64(srv->stable),
-		.next_seq = cpu_to_le64(sfs_srv_seq_reserve(srv)),
+		.next_seq = cpu_to_le64(next_seq),
 		.next_run = cpu_to_le64(srv->next_run),
 		.next_slice = cpu_to_le64(srv->next_slice),
 		.next_order = cpu_to_le64(srv->next_order),
@@ -49,6 +53,8 @@ u64 sfs_srv_stable(struct sfs_server *srv)
 	struct sfs_session *sess;
 	int i;
 
+	if (sfs_broken(srv->host, STABLEFREE))
+		return stable;
 	list_for_each_entry(sess, &srv->sessions, head) {
 		for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
 			if (sess->open_seqs[i] && sess->open_seqs[i] <= stable)
@@ -250,9 +256,10 @@ int sfs_srv_commit(struct sfs_server *srv, u64 ticket)
 {
 	int ret;
 
-	ret = sfs_store_wait(srv->store, ticket);
+	ret = sfs_broken(srv->host, REVEAL) ? 0 :
+					      sfs_store_wait(srv->store, ticket);
 	if (ret == 0)
-		send_posts(srv, sfs_store_durable(srv->store));
+		send_posts(srv, max(ticket, sfs_store_durable(srv->store)));
 	return ret;
 }
 
@@ -331,6 +338,7 @@ static void server_free(struct sfs_server *srv)
 	struct sfs_srv_post *tmp;
 
 	sfs_srv_locks_stop(srv);
+	sfs_srv_flocks_exit(&srv->flocks);
 	if (srv->wq)
 		destroy_workqueue(srv->wq);
 	if (srv->end_wq)
@@ -369,6 +377,7 @@ static struct sfs_server *server_alloc(struct sfs_host *host,
 	srv->host = host;
 	srv->hub = hub;
 	sfs_srv_locks_init(srv);
+	sfs_srv_flocks_init(&srv->flocks, host, srv->cnt);
 	INIT_LIST_HEAD(&srv->sessions);
 	INIT_LIST_HEAD(&srv->links);
 	spin_lock_init(&srv->link_lock);
@@ -436,6 +445,10 @@ int sfs_server_start(struct sfs_host *host, struct sfs_hub *hub,
 					      WQ_UNBOUND | WQ_MEM_RECLAIM, 2);
 		if (!srv->wq || !srv->end_wq || !srv->job_wq)
 			ret = -ENOMEM;
+	}
+	if (ret == 0) {
+		sfs_srv_flocks_start(&srv->flocks, srv->wq);
+		sfs_srv_flocks_freeze(&srv->flocks);
 	}
 	if (ret == 0)
 		ret = sfs_store_open(host, &srv->ident, &srv->store);

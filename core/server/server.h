@@ -52,6 +52,8 @@ struct sfs_msg *sfs_srv_greet(struct sfs_server *srv, const struct sfs_msg *req,
 			      struct sfs_session **ret_sess);
 /* Into the reply: versions after it are sent to the link that it goes to. */
 void sfs_srv_greet_version(struct sfs_server *srv, struct sfs_msg *reply);
+struct sfs_msg *sfs_srv_restate_flocks(struct sfs_server *srv,
+				       const struct sfs_msg *req);
 struct sfs_msg *sfs_srv_restate(struct sfs_server *srv,
 				const struct sfs_msg *req);
 struct sfs_msg *sfs_srv_greeted(struct sfs_server *srv,

@@ -10,6 +10,7 @@
 #include "base/identity.h"
 #include "engine/store.h"
 #include "net/hub.h"
+#include "server/flocks.h"
 #include "server/srv_format.h"
 
 #define SFS_MAX_OPEN_SEQS 4
@@ -57,6 +58,7 @@ struct sfs_session {
 	bool greeted;			/* L(store): since this server started */
 	struct sfs_manifest *load_man;	/* O(session slot): being loaded */
 	u64 load_publish_nr;		/* O(session slot): its last publish in that */
+	struct sfs_fl_session *flocks;	/* I */
 	u64 published;			/* L(locks.mutex): version its last publish made */
 	u64 published_stamp;		/* L(locks.mutex): largest stamp it published */
 	struct list_head lock_holders;	/* L(locks.mutex) */
@@ -141,6 +143,8 @@ struct sfs_server {
 	struct mutex post_mutex;	/* one sender at a time */
 	u64 sent_version;		/* L(post_mutex) */
 	struct delayed_work nudge_work;	/* tells who lags what was sent */
+
+	struct sfs_srv_flocks flocks;
 
 	struct workqueue_struct *wq;		/* I: requests */
 	struct workqueue_struct *end_wq;	/* I: what waits for works of wq */

@@ -20,6 +20,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 
 /* A slot has one request in flight; the rest is repetition. */
@@ -123,12 +124,15 @@ static void slot_worker(struct work_struct *work)
 	while (!READ_ONCE(slot->sess->srv->recovering) &&
 	       (req = next_request(slot))) {
 		seq = le64_to_cpu(req->hdr.seq);
-		if (seq == slot->seq && slot->reply) {
+		if (seq == slot->seq && slot->reply &&
+		    !sfs_broken(slot->sess->srv->host, NOSLOT)) {
 			if (le16_to_cpu(req->hdr.type) == SFS_MSG_PUBLISH)
 				sfs_srv_publish_again(slot->sess, req);
 			sfs_srv_send(slot->sess,
 					 sfs_msg_copy_wait(slot->reply));
-		} else if (seq > slot->seq) {
+		} else if (seq > slot->seq ||
+			   (seq == slot->seq &&
+			    sfs_broken(slot->sess->srv->host, NOSLOT))) {
 			slot->seq = seq;
 			reply_to(slot, req, handle(slot->sess, req));
 		}
@@ -143,6 +147,10 @@ void sfs_session_recv(struct sfs_session *sess, struct sfs_msg *msg)
 	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_ACK) {
 		sfs_srv_ack(sess, msg);
 		sfs_msg_free(msg);
+		return;
+	}
+	if (le16_to_cpu(msg->hdr.type) == SFS_MSG_FLOCK) {
+		sfs_fl_session_recv(sess->flocks, msg);
 		return;
 	}
 	if (le16_to_cpu(msg->hdr.type) >= SFS_MSG_LOCK_REQUEST &&
@@ -187,6 +195,7 @@ static void free_worker(struct work_struct *work)
 	}
 	if (sess->load_man)
 		sfs_manifest_put(&srv->vol, sess->load_man);
+	sfs_fl_session_destroy(sess->flocks);
 	/* of a message that came in between; no more can come */
 	if (!list_empty(&sess->lock_holders) ||
 	    !list_empty(&sess->lock_waiters) ||
@@ -201,6 +210,11 @@ static void free_worker(struct work_struct *work)
 	wake_up_all(&srv->wait);
 }
 
+static void send_flock(void *arg, struct sfs_msg *msg)
+{
+	sfs_srv_send(arg, msg);
+}
+
 struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid)
 {
 	struct sfs_session *sess;
@@ -212,6 +226,12 @@ struct sfs_session *sfs_session_create(struct sfs_server *srv, u64 rid)
 	refcount_set(&sess->refs, 1);
 	sess->srv = srv;
 	sess->rid = rid;
+	sess->flocks = sfs_fl_session_create(&srv->flocks, rid, send_flock,
+					     sess);
+	if (!sess->flocks) {
+		kfree(sess);
+		return NULL;
+	}
 	spin_lock_init(&sess->lock);
 	INIT_WORK(&sess->free_work, free_worker);
 	INIT_LIST_HEAD(&sess->lock_holders);

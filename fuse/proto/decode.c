@@ -58,9 +58,9 @@ static const struct shape {
 	SHAPE(READDIR, sizeof(struct fw_read_in), 0, DATA_NONE),
 	SHAPE(RELEASEDIR, sizeof(struct fw_release_in), 0, DATA_NONE),
 	SHAPE(FSYNCDIR, sizeof(struct fw_fsync_in), 0, DATA_NONE),
-	SHAPE(GETLK, 0, 0, DATA_REST),
-	SHAPE(SETLK, 0, 0, DATA_REST),
-	SHAPE(SETLKW, 0, 0, DATA_REST),
+	SHAPE(GETLK, sizeof(struct fw_lk_in), 0, DATA_NONE),
+	SHAPE(SETLK, sizeof(struct fw_lk_in), 0, DATA_NONE),
+	SHAPE(SETLKW, sizeof(struct fw_lk_in), 0, DATA_NONE),
 	SHAPE(ACCESS, sizeof(struct fw_access_in), 0, DATA_NONE),
 	SHAPE(CREATE, sizeof(struct fw_create_in), 1, DATA_NONE),
 	SHAPE(INTERRUPT, sizeof(struct fw_interrupt_in), 0, DATA_NONE),
@@ -174,7 +174,8 @@ int fw_decode(const void *msg, size_t len, struct fw_request *ret_req)
  * elsewhere.  Names and attributes are dropped by us when they change, so
  * EXPLICIT_INVAL_DATA instead of guesses from times.
  */
-#define WANTED (FW_ASYNC_READ | FW_ATOMIC_O_TRUNC | FW_EXPORT_SUPPORT | \
+#define WANTED (FW_ASYNC_READ | FW_POSIX_LOCKS | FW_FLOCK_LOCKS | \
+		FW_ATOMIC_O_TRUNC | FW_EXPORT_SUPPORT | \
 		FW_BIG_WRITES | FW_HAS_IOCTL_DIR | FW_DO_READDIRPLUS | \
 		FW_READDIRPLUS_AUTO | FW_ASYNC_DIO | FW_PARALLEL_DIROPS | \
 		FW_MAX_PAGES | FW_CACHE_SYMLINKS | FW_EXPLICIT_INVAL_DATA | \

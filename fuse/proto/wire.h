@@ -106,9 +106,11 @@ FW_SIZE(fw_out_header, 16);
 
 /* Features, the upper half in flags2. */
 #define FW_ASYNC_READ		(1ULL << 0)
+#define FW_POSIX_LOCKS		(1ULL << 1)
 #define FW_ATOMIC_O_TRUNC	(1ULL << 3)
 #define FW_EXPORT_SUPPORT	(1ULL << 4)
 #define FW_BIG_WRITES		(1ULL << 5)
+#define FW_FLOCK_LOCKS		(1ULL << 10)
 #define FW_HAS_IOCTL_DIR	(1ULL << 11)
 #define FW_DO_READDIRPLUS	(1ULL << 13)
 #define FW_READDIRPLUS_AUTO	(1ULL << 14)
@@ -376,6 +378,9 @@ struct fw_create_out {
 };
 FW_SIZE(fw_create_out, 144);
 
+/* in release_flags */
+#define FW_RELEASE_FLOCK_UNLOCK	(1U << 1)
+
 struct fw_release_in {
 	uint64_t fh;
 	uint32_t flags;
@@ -458,6 +463,30 @@ struct fw_direntplus {
 	struct fw_dirent dirent;
 };
 FW_SIZE(fw_direntplus, 152);
+
+struct fw_file_lock {
+	uint64_t start;
+	uint64_t end;		/* the last byte */
+	uint32_t type;		/* F_RDLCK, F_WRLCK, F_UNLCK */
+	uint32_t pid;
+};
+FW_SIZE(fw_file_lock, 24);
+
+/* in lk_flags: of flock(), not fcntl() */
+#define FW_LK_FLOCK		(1U << 0)
+
+struct fw_lk_in {
+	uint64_t fh;
+	uint64_t owner;
+	struct fw_file_lock lk;
+	uint32_t lk_flags;
+	uint32_t padding;
+};
+FW_SIZE(fw_lk_in, 48);
+
+struct fw_lk_out {
+	struct fw_file_lock lk;
+};
 
 /* ---- attributes by name, commands --------------------------------------- */
 

@@ -32,6 +32,7 @@ struct shim_task {
 	unsigned int nofs;
 	unsigned int gfp_kernel_ok;
 	unsigned int nofail;
+	unsigned int still;		/* keeps its turn (fibers) */
 	int killed;			/* A */
 	int idle;			/* waits for work, no reason to worry */
 	const void *worker;		/* struct worker when it is one */

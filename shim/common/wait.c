@@ -398,3 +398,14 @@ void shim_nofail_end(void)
 	BUG_ON(!shim_me()->nofail);
 	shim_me()->nofail--;
 }
+
+void shim_still_begin(void)
+{
+	shim_me()->still++;
+}
+
+void shim_still_end(void)
+{
+	BUG_ON(!shim_me()->still);
+	shim_me()->still--;
+}

@@ -427,7 +427,7 @@ void shim_preempt(void)
 	S.steps++;
 	S.now_ns += STEP_NS;
 	check_depth(f);
-	if (f->task.atomic || S.raw_depth)
+	if (f->task.atomic || f->task.still || S.raw_depth)
 		return;
 	if (__builtin_expect(S.steps > S.max_steps, 0))
 		too_many_steps();

@@ -112,6 +112,8 @@ can() { # feature
 		why="a page of a mapping is one more write for a FUSE server" ;;
 	mmap_holes)
 		why="a FUSE server does not know what was stored in a mapping" ;;
+	mmap_between)
+		why="mappings are coherent within one FUSE mount only" ;;
 	fiemap)
 		why="the kernel answers FIEMAP of FUSE without asking us" ;;
 	syncfs)
