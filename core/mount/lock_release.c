@@ -176,20 +176,6 @@ void sfs_lock_learn_others(struct sfs_lock *lk, u64 *bits)
 	kfree(old);
 }
 
-void sfs_lock_nobody_else(struct sfs_fs *fs, u64 ino)
-{
-	u64 id = sfs_lock_of_ino(ino);
-	struct sfs_lock_shard *shard = sfs_lock_shard(fs, id);
-	u32 i = ino_index(ino);
-	struct sfs_lock *lk;
-
-	spin_lock(&shard->lock);
-	lk = sfs_lock_find(shard, id);
-	if (lk && lk->others)
-		lk->others[i / 64] &= ~(1ULL << (i % 64));
-	spin_unlock(&shard->lock);
-}
-
 u64 *sfs_lock_decode_others(const struct sfs_msg_in_use *in_use)
 {
 	u64 *bits = NULL;

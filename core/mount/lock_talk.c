@@ -180,6 +180,22 @@ static void on_ask(struct sfs_fs *fs, const struct sfs_msg *msg)
 		sfs_lock_send_in_use(fs, id, &in_use);
 }
 
+/* What the grant said of it is of the past then. */
+static void forget_others(struct sfs_fs *fs, u64 ino, u64 epoch)
+{
+	u64 id = sfs_lock_of_ino(ino);
+	struct sfs_lock_shard *shard = sfs_lock_shard(fs, id);
+	u32 i = ino - sfs_lock_first_ino(id);
+	struct sfs_lock *lk;
+
+	spin_lock(&shard->lock);
+	lk = sfs_lock_find(shard, id);
+	if (lk && lk->others && lk->mode != SFS_LOCK_NONE &&
+	    lk->epoch == epoch)
+		lk->others[i / 64] &= ~(1ULL << (i % 64));
+	spin_unlock(&shard->lock);
+}
+
 static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	const struct sfs_msg_lock_unused *body =
@@ -188,7 +204,8 @@ static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 	if (sfs_msg_len(msg) < sizeof(*body))
 		return;
 	if (body->ino)
-		sfs_lock_nobody_else(fs, le64_to_cpu(body->ino));
+		forget_others(fs, le64_to_cpu(body->ino),
+			      le64_to_cpu(body->epoch));
 	mutex_lock(&fs->unused_mutex);
 	if (fs->unused)
 		fs->unused(fs, le64_to_cpu(body->ino));

@@ -104,7 +104,8 @@ struct sfs_lock_shard *sfs_lock_shard(struct sfs_fs *fs, u64 id);
 struct sfs_lock *sfs_lock_find(struct sfs_lock_shard *shard, u64 id);
 /* The lock, made when there is none; with shard->lock held, NULL: no memory. */
 struct sfs_lock *sfs_lock_find_or_make(struct sfs_fs *fs,
-				       struct sfs_lock_shard *shard, u64 id);
+				       struct sfs_lock_shard *shard, u64 id)
+	__acquires(&shard->lock);
 bool sfs_lock_is_idle(const struct sfs_lock *lk);
 void sfs_lock_now_idle(struct sfs_lock *lk);
 /* Users above the mode that is kept, of nr_users or nr_late. */
@@ -133,11 +134,6 @@ void sfs_lock_send_in_use(struct sfs_fs *fs, u64 id,
 			  const struct sfs_msg_in_use *in_use);
 /* What others say they have; @bits is owned, and taken or freed. */
 void sfs_lock_learn_others(struct sfs_lock *lk, u64 *bits);
-/*
- * The server says so of an inode: what the last grant said is of the past, and
- * later grants come after this on the same connection.
- */
-void sfs_lock_nobody_else(struct sfs_fs *fs, u64 ino);
 u64 *sfs_lock_decode_others(const struct sfs_msg_in_use *in_use);
 
 #endif
