@@ -97,8 +97,12 @@ int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
 	spin_lock(&lk->shard->lock);
 	has = lk->opens;
 	spin_unlock(&lk->shard->lock);
-	if (!has)
+again:
+	if (!has) {
 		new = kvzalloc(sizeof(*new), GFP_NOFS);
+		if (!new)
+			return -ENOMEM;
+	}
 	spin_lock(&lk->shard->lock);
 	if (!lk->opens) {
 		lk->opens = new;
@@ -110,8 +114,11 @@ int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
 		lk->opens->count[ino_index(ino)]++;
 	}
 	spin_unlock(&lk->shard->lock);
+	/* the last one was closed since we looked */
+	if (!has)
+		goto again;
 	kvfree(new);
-	return has ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Whoever waits for that is told, unless the lock is here: then on release. */
