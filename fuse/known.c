@@ -29,7 +29,11 @@
  * How long a file is the kernel learns from attributes, and does not when it
  * does not believe them: a read then ends where the file once did.  So the size
  * of an open file is pushed besides, by storing its last byte, before the first
- * attributes after a sweep (sfs_known_end()).
+ * attributes after a sweep (sfs_known_end()); that a file has become shorter can
+ * not be pushed.  So attributes of open files, and reads that find the end, are
+ * replied within a use, and a sweep begins a millisecond after the last of them: time for who asked to take
+ * them in.  If that takes longer, a read may end, or go on with zeroes, where the
+ * file once ended.
  *
  * Names: an epoch (7.44) makes the kernel ask again for every name, lazily.
  * Before that, names are valid for no time while there are several mounts and
@@ -61,6 +65,7 @@
 #define NAME_S 1
 #define RECENT_NS 10000000000ULL
 #define WATCH_MS 50
+#define ANSWER_NS 1000000
 #define HURRY_NS 300000000ULL
 #define WARN_NS 10000000000ULL
 #define ABORT_NS 60000000000ULL
@@ -324,6 +329,23 @@ static void remove_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
 	pthread_mutex_unlock(&kn->lock);
 }
 
+void sfs_known_answered(struct sfs_conn *conn)
+{
+	atomic_store(&conn->known.attr_ns, now_ns());
+}
+
+/* See "How long a file is". */
+static void let_answers_arrive(struct sfs_known *kn)
+{
+	uint64_t age = now_ns() - atomic_load(&kn->attr_ns);
+	struct timespec ts = { .tv_nsec = ANSWER_NS };
+
+	if (age >= ANSWER_NS)
+		return;
+	ts.tv_nsec -= age;
+	nanosleep(&ts, NULL);
+}
+
 void sfs_known_sweep(struct sfs_conn *conn, uint64_t first, uint64_t last)
 {
 	struct sfs_sweep sw = { .first = first, .last = last };
@@ -332,6 +354,7 @@ void sfs_known_sweep(struct sfs_conn *conn, uint64_t first, uint64_t last)
 	uint64_t nr, span = (last >> GROUP_SHIFT) - (first >> GROUP_SHIFT);
 	unsigned int i;
 
+	let_answers_arrive(kn);
 	atomic_fetch_add(&kn->seq, 1);
 	add_sweep(kn, &sw);
 	atomic_store(&kn->last_ns, sw.begin_ns);
