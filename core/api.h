@@ -304,6 +304,11 @@ int sfs_rmdir(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	      const char *name, __u32 len, __u64 ino);
 
 #define SFS_RENAME_NOREPLACE 1
+/*
+ * @ino is no directory, as the host knows: the lock on the tree is not needed,
+ * and a host may have uses of all the inodes named.  -ESTALE if it is one.
+ */
+#define SFS_RENAME_NO_DIR 2
 
 /*
  * Excl(both directories), Excl(ino), Excl(new_ino) when it is not 0 (the new

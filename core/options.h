@@ -33,7 +33,9 @@ enum sfs_option_flags {
  * there yet.  lock_idle_count, log_merge_wait_timeout_ms and the two timeouts:
  * one mount needs no cluster locks, leader or connections.  commit_interval_ms:
  * how long changes may stay unpublished without a sync.  force: mount although
- * the owner block says that another host has the volume, unsafe.
+ * the owner block says that another host has the volume, unsafe.  separate: in
+ * the kernel, a mount that shares no caches with other mounts of the volume; in
+ * the daemon all are.
  */
 #define SFS_OPTIONS(X)							\
 	X(metadev_path, 0, 0, 0, SFS_OPT_PATH)				\
@@ -55,6 +57,7 @@ enum sfs_option_flags {
 	X(tcp_keepalive_timeout_ms, 24000, 3001, SFS_KEEPALIVE_MAX,	\
 	  SFS_OPT_INERT | SFS_OPT_NOFILE)				\
 	X(commit_interval_ms, 5000, 100, 60000, SFS_OPT_RUNTIME)	\
-	X(force, 0, 0, 1, SFS_OPT_SWITCH | SFS_OPT_HIDDEN)
+	X(force, 0, 0, 1, SFS_OPT_SWITCH | SFS_OPT_HIDDEN)		\
+	X(separate, 0, 0, 1, SFS_OPT_SWITCH | SFS_OPT_HIDDEN)
 
 #endif

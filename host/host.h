@@ -196,6 +196,7 @@ struct sfs_options {
 	__s64 tcp_keepalive_timeout_ms;
 	__s64 commit_interval_ms;
 	__s64 force;
+	__s64 separate;
 	unsigned long seen;		/* by place in the table */
 	unsigned long mount_flags;	/* MS_*: ro, nosuid, ... */
 	bool sloppy;

@@ -33,8 +33,16 @@
  * asks whether it has moved, with the folio locked, before it relies on what
  * is written and what is not.
  *
- * Locks: kernel/fs.h.  Extents change under the core's ilock, which is taken
- * under folio locks here; what holds it takes no folio.
+ * Cluster locks.  Whoever reads or changes the page cache or the file below it
+ * has a use of the inode for as long as it takes (file.c).  Writeback and its
+ * ends have a late one: pages are dirty only as long as we have the lock for
+ * writing, and it is not given up before they are written.  The VFS asks for
+ * folios on behalf of others as well, who have none: read_folio() gets it for
+ * them when the lock is here, and otherwise lets go of the folio first;
+ * readahead() then does nothing.
+ *
+ * Locks: kernel/fs.h.  Extents change under ki->core_sem, which is taken under
+ * folio locks here; what holds it takes no folio.
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
@@ -70,7 +78,7 @@ static u32 map_seq(struct sfs_ki *ki)
 	return READ_ONCE(ki->map_seq);
 }
 
-/* Under the inode's ilock, exclusively. */
+/* Under ki->core_sem, exclusively. */
 static void map_changed(struct sfs_ki *ki)
 {
 	WRITE_ONCE(ki->map_seq, ki->map_seq + 1);
@@ -120,17 +128,17 @@ static int may_transfer(const struct inode *inode)
 	return sfs_host_fenced(&SFS_SB(inode->i_sb)->vol->host) ? -EIO : 0;
 }
 
+/* In a use, also a late one. */
 static int map_read(struct inode *inode, loff_t pos, struct sfs_extent *ext,
 		    u32 *ret_seq)
 {
-	struct sfs_fs *fs = SFS_FS(inode);
-	struct sfs_ilock il;
+	struct sfs_ki *ki = SFS_KI(inode);
 	int ret;
 
-	sfs_ilock_shared(fs, &il, inode->i_ino);
-	*ret_seq = map_seq(SFS_KI(inode));
-	ret = sfs_map_read(fs, inode->i_ino, block_of(pos), ext);
-	sfs_iunlock(fs, &il);
+	down_read(&ki->core_sem);
+	*ret_seq = map_seq(ki);
+	ret = sfs_map_read(SFS_FS(inode), inode->i_ino, block_of(pos), ext);
+	up_read(&ki->core_sem);
 	if (ret == 0)
 		trace_sfs_map_read(inode, ext);
 	return ret;
@@ -160,14 +168,13 @@ const struct iomap_ops sfs_iomap_read_ops = {
 static int map_write(struct inode *inode, loff_t pos, loff_t length,
 		     bool keeps, struct sfs_extent *ext, u32 *ret_seq)
 {
-	struct sfs_fs *fs = SFS_FS(inode);
 	struct sfs_ki *ki = SFS_KI(inode);
 	u64 block = block_of(pos);
-	struct sfs_ilock il;
 	int ret;
 
-	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
-	ret = sfs_map_write(fs, inode->i_ino, block,
+	if (down_write_killable(&ki->core_sem))
+		return -EINTR;
+	ret = sfs_map_write(SFS_FS(inode), inode->i_ino, block,
 			    block_after(pos + length) - block,
 			    keeps ? SFS_MAP_KEEPS : 0, ext);
 	/*
@@ -175,7 +182,7 @@ static int map_write(struct inode *inode, loff_t pos, loff_t length,
 	 * iomap of the hole does not become wrong and map_seq stays.
 	 */
 	*ret_seq = map_seq(ki);
-	sfs_iunlock(fs, &il);
+	up_write(&ki->core_sem);
 	if (ret == 0)
 		trace_sfs_map_write(inode, ext);
 	return ret;
@@ -231,14 +238,26 @@ static struct sfs_time time_of(struct timespec64 ts)
 	return (struct sfs_time) { .sec = ts.tv_sec, .nsec = ts.tv_nsec };
 }
 
+/*
+ * What a revoke waits for enters uses until it is over, and then there is
+ * nothing left to be written.
+ */
+static int late_use(struct inode *inode, u32 mode, struct sfs_ki_use *use)
+{
+	int ret = sfs_ki_use(inode, mode | SFS_USE_LATE | SFS_USE_NOWAIT, use);
+
+	WARN_ON_ONCE(ret == -EAGAIN);
+	return ret == -EAGAIN ? -EIO : ret;
+}
+
 int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 {
-	struct sfs_fs *fs = SFS_FS(inode);
 	loff_t end = min(pos + len, (loff_t)(block_after(size) << BLOCK_SHIFT));
+	struct sfs_ki *ki = SFS_KI(inode);
 	u64 block = block_of(pos);
+	struct sfs_ki_use use;
 	struct sfs_time mtime;
 	struct sfs_time ctime;
-	struct sfs_ilock il;
 	int ret;
 
 	/*
@@ -247,16 +266,20 @@ int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size)
 	 */
 	if (pos >= end)
 		return 0;
-	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
+	ret = late_use(inode, SFS_USE_WRITE, &use);
+	if (ret < 0)
+		return ret;
+	down_write(&ki->core_sem);
 	mtime = time_of(inode_get_mtime(inode));
 	ctime = time_of(inode_get_ctime(inode));
-	ret = sfs_map_written(fs, inode->i_ino, block,
+	ret = sfs_map_written(SFS_FS(inode), inode->i_ino, block,
 			      block_after(end) - block,
 			      min(pos + len, size), &mtime, &ctime);
-	map_changed(SFS_KI(inode));
-	sfs_iunlock(fs, &il);
+	map_changed(ki);
+	up_write(&ki->core_sem);
 	trace_sfs_map_written(inode, block, block_after(end) - block, ret);
 	sfs_ki_stale(inode);
+	sfs_ki_unuse(inode, &use);
 	return ret;
 }
 
@@ -337,12 +360,26 @@ struct map_again {
 	int ret;
 };
 
+static int map_read_late(struct inode *inode, loff_t pos,
+			 struct sfs_extent *ext, u32 *ret_seq)
+{
+	struct sfs_ki_use use;
+	int ret;
+
+	ret = late_use(inode, SFS_USE_READ, &use);
+	if (ret < 0)
+		return ret;
+	ret = map_read(inode, pos, ext, ret_seq);
+	sfs_ki_unuse(inode, &use);
+	return ret;
+}
+
 static void map_again_work(struct work_struct *work)
 {
 	struct map_again *again = container_of(work, struct map_again, work);
 
-	again->ret = map_read(again->inode, again->pos, again->ext,
-			      &again->seq);
+	again->ret = map_read_late(again->inode, again->pos, again->ext,
+				   &again->seq);
 }
 
 /*
@@ -355,7 +392,7 @@ static int map_read_surely(struct inode *inode, loff_t pos,
 	struct map_again again = { .inode = inode, .pos = pos, .ext = ext };
 	int ret;
 
-	ret = map_read(inode, pos, ext, ret_seq);
+	ret = map_read_late(inode, pos, ext, ret_seq);
 	if (ret != -EINTR)
 		return ret;
 	INIT_WORK_ONSTACK(&again.work, map_again_work);
@@ -500,14 +537,42 @@ int sfs_write_and_wait(struct file *file, loff_t start, loff_t end)
 	return ret ?: err;
 }
 
+/*
+ * Nothing is waited for with the folio locked: who gives up the lock may want
+ * it.  The caller looks for the folio again when we have waited.
+ */
 static int read_folio(struct file *file, struct folio *folio)
 {
-	return iomap_read_folio(folio, &sfs_iomap_read_ops);
+	struct inode *inode = folio->mapping->host;
+	struct sfs_ki_use use;
+	int ret;
+
+	ret = sfs_ki_use(inode, SFS_USE_READ | SFS_USE_LATE | SFS_USE_NOWAIT,
+			 &use);
+	if (ret == 0) {
+		ret = iomap_read_folio(folio, &sfs_iomap_read_ops);
+		sfs_ki_unuse(inode, &use);
+		return ret;
+	}
+	folio_unlock(folio);
+	if (ret == -EAGAIN) {
+		ret = sfs_ki_use_fresh(inode, SFS_USE_READ, &use);
+		if (ret == 0)
+			sfs_ki_unuse(inode, &use);
+		ret = ret ?: AOP_TRUNCATED_PAGE;
+	}
+	return ret;
 }
 
 static void readahead(struct readahead_control *rac)
 {
+	struct inode *inode = rac->mapping->host;
+	struct sfs_ki_use use;
+
+	if (sfs_ki_use(inode, SFS_USE_READ | SFS_USE_NOWAIT, &use) < 0)
+		return;
 	iomap_readahead(rac, &sfs_iomap_read_ops);
+	sfs_ki_unuse(inode, &use);
 }
 
 const struct address_space_operations sfs_aops = {
@@ -553,7 +618,7 @@ static int zero_folio(struct address_space *mapping, loff_t size)
 /*
  * Before the file grows over the rest of its last block: zeroes, also on the
  * device.  Only folios and written blocks can have anything else, so what is
- * dirty is written first.  i_rwsem.
+ * dirty is written first.
  */
 int sfs_zero_eof(struct inode *inode)
 {
@@ -608,17 +673,15 @@ static int shrink_cache(struct inode *inode, loff_t size)
 	return ret;
 }
 
-int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
-		 const struct sfs_setattr *set, struct sfs_attr *ret_attr)
+/* In a use for writing, and with the invalidate lock. */
+static int set_size(struct inode *inode, const struct sfs_cred *cred,
+		    const struct sfs_setattr *set, struct sfs_attr *ret_attr)
 {
 	struct address_space *mapping = inode->i_mapping;
+	struct sfs_ki *ki = SFS_KI(inode);
 	loff_t size = set->size;
-	struct sfs_fs *fs = SFS_FS(inode);
-	struct sfs_ilock il;
 	int ret;
 
-	inode_dio_wait(inode);
-	filemap_invalidate_lock(mapping);
 	if (size > i_size_read(inode)) {
 		ret = sfs_zero_eof(inode);
 		if (ret == 0)
@@ -626,17 +689,35 @@ int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
 	} else {
 		ret = shrink_cache(inode, size);
 	}
-	if (ret == 0) {
-		sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
-		ret = sfs_setattr(fs, cred, inode->i_ino, set, ret_attr);
-		if (ret == 0)
-			sfs_ki_take_set(inode, set, ret_attr);
-		map_changed(SFS_KI(inode));
-		sfs_iunlock(fs, &il);
-	}
+	if (ret < 0)
+		return ret;
+	if (down_write_killable(&ki->core_sem))
+		return -EINTR;
+	ret = sfs_setattr(SFS_FS(inode), cred, inode->i_ino, set, ret_attr);
+	if (ret == 0)
+		sfs_ki_take_set(inode, set, ret_attr);
+	map_changed(ki);
+	up_write(&ki->core_sem);
 	if (ret == 0 && size > i_size_read(inode))
 		truncate_setsize(inode, size);
+	return ret;
+}
+
+int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
+		 const struct sfs_setattr *set, struct sfs_attr *ret_attr)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct sfs_ki_use use;
+	int ret;
+
+	ret = sfs_ki_use_fresh(inode, SFS_USE_WRITE, &use);
+	if (ret < 0)
+		return ret;
+	inode_dio_wait(inode);
+	filemap_invalidate_lock(mapping);
+	ret = set_size(inode, cred, set, ret_attr);
 	filemap_invalidate_unlock(mapping);
+	sfs_ki_unuse(inode, &use);
 	return ret;
 }
 
@@ -651,24 +732,29 @@ int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
 int sfs_stat_more_vfs(struct inode *inode, struct sfs_attr *ret_attr)
 {
 	struct address_space *mapping = inode->i_mapping;
-	struct sfs_fs *fs = SFS_FS(inode);
-	struct sfs_ilock il;
+	struct sfs_ki *ki = SFS_KI(inode);
+	struct sfs_ki_use use;
 	int ret;
 
 	if (down_write_killable(&inode->i_rwsem))
 		return -EINTR;
+	ret = sfs_ki_use(inode, SFS_USE_READ, &use);
+	if (ret < 0)
+		goto out;
 	inode_dio_wait(inode);
 	filemap_invalidate_lock(mapping);
 	ret = S_ISREG(inode->i_mode) && has_dirty(mapping) ?
 		      filemap_write_and_wait(mapping) : 0;
 	if (ret == 0) {
-		sfs_ilock_shared(fs, &il, inode->i_ino);
-		ret = sfs_stat_more(fs, inode->i_ino, ret_attr);
-		sfs_iunlock(fs, &il);
+		down_read(&ki->core_sem);
+		ret = sfs_stat_more(SFS_FS(inode), inode->i_ino, ret_attr);
+		up_read(&ki->core_sem);
 	}
 	filemap_invalidate_unlock(mapping);
+	sfs_ki_unuse(inode, &use);
+out:
 	inode_unlock(inode);
-	return ret;
+	return ret == -ENOENT ? -ESTALE : ret;
 }
 
 /*
@@ -688,13 +774,36 @@ u64 sfs_blocks_vfs(struct inode *inode, u64 blocks)
 	return max(blocks, min(pages, size) << (BLOCK_SHIFT - SECTOR_SHIFT));
 }
 
+/* Extents go to the caller's memory one by one, between uses. */
+static int report_begin(struct inode *inode, loff_t pos, loff_t length,
+			unsigned int flags, struct iomap *iomap,
+			struct iomap *srcmap)
+{
+	struct sfs_ki_use use;
+	int ret;
+
+	ret = sfs_ki_use(inode, SFS_USE_READ, &use);
+	if (ret < 0)
+		return ret;
+	ret = read_begin(inode, pos, length, flags, iomap, srcmap);
+	sfs_ki_unuse(inode, &use);
+	return ret;
+}
+
+static const struct iomap_ops report_ops = {
+	.iomap_begin = report_begin,
+};
+
 int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,
 	       u64 start, u64 len)
 {
 	int ret;
 
+	ret = sfs_ki_refresh(inode);
+	if (ret < 0)
+		return ret;
 	inode_lock_shared(inode);
-	ret = iomap_fiemap(inode, fieinfo, start, len, &sfs_iomap_read_ops);
+	ret = iomap_fiemap(inode, fieinfo, start, len, &report_ops);
 	inode_unlock_shared(inode);
 	return ret;
 }

@@ -309,6 +309,18 @@ static inline ssize_t sfs_iomap_buffered_write(struct kiocb *iocb,
 #endif
 }
 
+/* 6.6: faults may have the lock of their area instead of mmap_lock. */
+#include <linux/mm.h>
+
+static inline void sfs_release_fault_lock(struct vm_fault *vmf)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	mmap_read_unlock(vmf->vma->vm_mm);
+#else
+	release_fault_lock(vmf);
+#endif
+}
+
 /* 6.5 */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define sfs_splice_read generic_file_splice_read

@@ -30,6 +30,8 @@
 	X(vfs_ioends, "transfer of writeback ended")                           \
 	X(vfs_ioend_bytes, "byte in them")                                     \
 	X(vfs_ioend_errors, "of them: failed")                                 \
+	X(vfs_revoke_writes, "dirty contents of a cluster lock's files written, because it goes or is kept for reading alone") \
+	X(vfs_revoke_drops, "what was cached under a cluster lock dropped")    \
 	X(vfs_ioctl, "ioctl()")                                                \
 	X(vfs_handles, "file handle made or opened")
 

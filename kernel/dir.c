@@ -9,7 +9,13 @@
  * made invalid, the VFS looks the name up again and repeats the operation.
  *
  * A dentry, also one that says that there is no such name, is valid as long as
- * its d_time is the gen of its directory.  0 is never a gen.
+ * its d_time is the gen of its directory, as it was before the core was asked
+ * about the name.  0 is never a gen.  When it is another one by now, the core is
+ * asked again, and a name that means what it meant stays: nothing is said about
+ * directories below it, mounts on them and processes in them for a lock that
+ * went and came back.  A directory that another mount moved is found by its new
+ * name and its dentry moves along; until then getcwd() tells the old one.  One
+ * that was removed there is unhashed when its name is looked up.
  *
  * Unlinking what nobody else uses takes the inode along at once.  To know that,
  * the dentry leaves the cache before its name goes, and whoever asks for the
@@ -23,8 +29,11 @@
  * entries were made and are not used twice, so a reader that comes back finds
  * its place whatever happened meanwhile.
  *
- * Locks: as in fs.h.  User memory is touched without locks of the core.
+ * Locks: as in fs.h.  User memory is touched without locks of the core.  What
+ * changes an inode that is no directory excludes the ends of its writeback
+ * (sfs_ki_excl_begin()).
  */
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
@@ -38,15 +47,23 @@
 
 #define READDIR_BYTES 16384
 #define LOOKUP_TRIES 10
+/* For the locks of where a directory was before; each a millisecond. */
+#define SPLICE_TRIES 50
 
 /* For what the filesystem does by itself. */
 static const struct sfs_cred own_cred = { .caps = ~0U, .host_checked = 1 };
 
 /* ---- dentries ------------------------------------------------------------ */
 
-static void dentry_valid(struct dentry *dentry, const struct inode *dir)
+/* What names below it will be valid under: taken before the core is asked. */
+static unsigned long gen_of(const struct inode *dir)
 {
-	WRITE_ONCE(dentry->d_time, READ_ONCE(SFS_KI(dir)->gen));
+	return READ_ONCE(SFS_KI(dir)->gen);
+}
+
+static void dentry_valid(struct dentry *dentry, unsigned long gen)
+{
+	WRITE_ONCE(dentry->d_time, gen);
 }
 
 static void dentry_stale(struct dentry *dentry)
@@ -56,7 +73,7 @@ static void dentry_stale(struct dentry *dentry)
 
 static bool is_valid(const struct dentry *dentry, const struct inode *dir)
 {
-	return dir && READ_ONCE(dentry->d_time) == READ_ONCE(SFS_KI(dir)->gen);
+	return dir && READ_ONCE(dentry->d_time) == gen_of(dir);
 }
 
 /* A name can be changed while it is looked at. */
@@ -71,11 +88,37 @@ static void trace_revalidate(const struct inode *dir, struct dentry *dentry,
 	release_dentry_name_snapshot(&snap);
 }
 
+/*
+ * Does the name mean what it meant?  Who may look it up was asked before.  It can
+ * move away meanwhile; what it gets here is nothing then, since generations are
+ * of one directory.
+ */
+static int ask_again(struct inode *dir, struct dentry *dentry)
+{
+	unsigned long gen = gen_of(dir);
+	struct name_snapshot snap;
+	struct inode *inode;
+	u64 ino = 0;
+	int ret;
+
+	take_dentry_name_snapshot(&snap, dentry);
+	inode = d_inode(dentry);
+	ret = sfs_lookup_ino(SFS_FS(dir), &own_cred, dir->i_ino, snap.name.name,
+			     snap.name.len, &ino);
+	release_dentry_name_snapshot(&snap);
+	if (ret < 0 && ret != -ENOENT && ret != -ESTALE)
+		return ret;
+	if (ino != (inode ? inode->i_ino : 0))
+		return 0;
+	dentry_valid(dentry, gen);
+	return 1;
+}
+
 static int dentry_revalidate(struct dentry *dentry, unsigned int flags)
 {
 	struct dentry *parent;
 	struct inode *dir;
-	bool valid;
+	int ret;
 
 	/* the superblock may be going away: its private part is not looked at */
 	if (flags & LOOKUP_RCU) {
@@ -85,13 +128,15 @@ static int dentry_revalidate(struct dentry *dentry, unsigned int flags)
 	sfs_vfs_count(dentry->d_sb, revalidate);
 	parent = dget_parent(dentry);
 	dir = d_inode(parent);
-	valid = is_valid(dentry, dir);
+	ret = is_valid(dentry, dir);
+	if (!ret && dir)
+		ret = ask_again(dir, dentry);
 	if (trace_sfs_revalidate_enabled() && dir)
-		trace_revalidate(dir, dentry, valid);
+		trace_revalidate(dir, dentry, ret > 0);
 	dput(parent);
-	if (!valid)
+	if (!ret)
 		sfs_vfs_count(dentry->d_sb, revalidate_drop);
-	return valid;
+	return ret;
 }
 
 const struct dentry_operations sfs_dentry_ops = {
@@ -128,22 +173,43 @@ static struct inode *find_inode(struct inode *dir, struct dentry *dentry)
 	return ret < 0 ? ERR_PTR(ret) : inode;
 }
 
+/*
+ * A directory has one dentry, which gets this place.  That needs locks of where
+ * it was, which are only tried, because we have the ones of where it goes.
+ */
+static struct dentry *splice_dir(struct inode *inode, struct dentry *dentry,
+				 unsigned long gen)
+{
+	struct dentry *alias = d_find_any_alias(inode);
+	struct dentry *found;
+	int tries = 0;
+
+	if (alias)
+		dentry_valid(alias, gen);
+	dput(alias);
+	for (;;) {
+		ihold(inode);
+		found = d_splice_alias(inode, dentry);
+		if (found != ERR_PTR(-ESTALE) || ++tries == SPLICE_TRIES ||
+		    fatal_signal_pending(current))
+			break;
+		msleep(1);
+	}
+	iput(inode);
+	return found;
+}
+
 static struct dentry *lookup(struct inode *dir, struct dentry *dentry,
 			     unsigned int flags)
 {
+	unsigned long gen = gen_of(dir);
 	struct inode *inode = find_inode(dir, dentry);
-	struct dentry *alias;
 
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
-	dentry_valid(dentry, dir);
-	/* a directory that came by its handle has one, which gets this place */
-	if (inode && S_ISDIR(inode->i_mode)) {
-		alias = d_find_any_alias(inode);
-		if (alias)
-			dentry_valid(alias, dir);
-		dput(alias);
-	}
+	dentry_valid(dentry, gen);
+	if (inode && S_ISDIR(inode->i_mode))
+		return splice_dir(inode, dentry, gen);
 	return d_splice_alias(inode, dentry);
 }
 
@@ -162,7 +228,6 @@ static int make_name(struct inode *dir, struct dentry *dentry,
 	const struct qstr *name = &dentry->d_name;
 	struct sfs_fs *fs = SFS_FS(dir);
 	struct sfs_caller c;
-	struct sfs_ilock il;
 	int ret;
 
 	if (name->len > SFS_NAME_MAX)
@@ -170,7 +235,6 @@ static int make_name(struct inode *dir, struct dentry *dentry,
 	ret = sfs_caller_init(&c);
 	if (ret < 0)
 		return ret;
-	sfs_ilock_excl(fs, &il, dir->i_ino, 0, 0, 0);
 	if (r->target)
 		ret = sfs_symlink(fs, &c.cred, dir->i_ino, name->name,
 				  name->len, r->target, strlen(r->target),
@@ -179,7 +243,6 @@ static int make_name(struct inode *dir, struct dentry *dentry,
 		ret = sfs_create(fs, &c.cred, dir->i_ino, name->name,
 				 name->len, r->mode, new_encode_dev(r->rdev),
 				 ret_attr);
-	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
 	if (r->target)
 		trace_sfs_symlink(dir, name, ret < 0 ? 0 : ret_attr->ino, ret);
@@ -188,23 +251,20 @@ static int make_name(struct inode *dir, struct dentry *dentry,
 	return ret;
 }
 
-/* A name that was made a moment ago goes again. */
+/* A name that was made a moment ago goes again; its inode was not shown yet. */
 static void unmake_name(struct inode *dir, struct dentry *dentry,
 			const struct sfs_attr *attr)
 {
 	const struct qstr *name = &dentry->d_name;
 	struct sfs_fs *fs = SFS_FS(dir);
-	struct sfs_ilock il;
 	int ret;
 
-	sfs_ilock_excl(fs, &il, dir->i_ino, attr->ino, 0, 0);
 	if (S_ISDIR(attr->mode))
 		ret = sfs_rmdir(fs, &own_cred, dir->i_ino, name->name,
 				name->len, attr->ino);
 	else
 		ret = sfs_unlink(fs, &own_cred, dir->i_ino, name->name,
 				 name->len, attr->ino);
-	sfs_iunlock(fs, &il);
 	if (ret < 0)
 		sfs_port_log(&SFS_SB(dir->i_sb)->vol->host, SFS_LOG_ERR,
 			     "inode %llu was made, but not completely, and stays: error %d",
@@ -218,7 +278,6 @@ static int init_xattrs(struct inode *inode, const struct xattr *xattrs,
 {
 	struct sfs_fs *fs = SFS_FS(inode);
 	const struct xattr *x;
-	struct sfs_ilock il;
 	char *name;
 	int ret = 0;
 
@@ -227,10 +286,8 @@ static int init_xattrs(struct inode *inode, const struct xattr *xattrs,
 				 x->name);
 		if (!name)
 			return -ENOMEM;
-		sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
 		ret = sfs_setxattr(fs, &own_cred, inode->i_ino, name, x->value,
 				   x->value_len, 0);
-		sfs_iunlock(fs, &il);
 		kfree(name);
 	}
 	sfs_ki_stale_stat(inode);
@@ -241,6 +298,7 @@ static int init_xattrs(struct inode *inode, const struct xattr *xattrs,
 static struct inode *make(struct inode *dir, struct dentry *dentry,
 			  const struct recipe *r)
 {
+	unsigned long gen = gen_of(dir);
 	struct sfs_attr attr;
 	struct inode *inode;
 	int ret;
@@ -252,6 +310,9 @@ static struct inode *make(struct inode *dir, struct dentry *dentry,
 		return ERR_PTR(ret);
 	sfs_ki_stale_stat(dir);
 	inode = sfs_iget_attr(dir->i_sb, &attr);
+	/* another mount has removed it already */
+	if (inode == ERR_PTR(-ENOENT))
+		return ERR_PTR(-ESTALE);
 	if (IS_ERR(inode)) {
 		ret = PTR_ERR(inode);
 		goto err_name;
@@ -260,7 +321,7 @@ static struct inode *make(struct inode *dir, struct dentry *dentry,
 					   init_xattrs, NULL);
 	if (ret < 0 && ret != -EOPNOTSUPP)
 		goto err_inode;
-	dentry_valid(dentry, dir);
+	dentry_valid(dentry, gen);
 	return inode;
 err_inode:
 	unmake_name(dir, dentry, &attr);
@@ -358,10 +419,10 @@ static int link(struct dentry *old_dentry, struct inode *dir,
 {
 	struct inode *inode = d_inode(old_dentry);
 	const struct qstr *name = &dentry->d_name;
-	struct sfs_fs *fs = SFS_FS(dir);
+	unsigned long gen = gen_of(dir);
+	struct sfs_ki_excl ex;
 	struct sfs_caller c;
 	struct sfs_attr attr;
-	struct sfs_ilock il;
 	int ret;
 
 	if (name->len > SFS_NAME_MAX)
@@ -369,10 +430,15 @@ static int link(struct dentry *old_dentry, struct inode *dir,
 	ret = sfs_caller_init(&c);
 	if (ret < 0)
 		return ret;
-	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
-	ret = sfs_link(fs, &c.cred, inode->i_ino, dir->i_ino, name->name,
-		       name->len, &attr);
-	sfs_iunlock(fs, &il);
+	ret = sfs_ki_excl_begin(&ex, inode, NULL, dir, NULL);
+	if (ret < 0)
+		goto out;
+	ret = sfs_link(SFS_FS(dir), &c.cred, inode->i_ino, dir->i_ino,
+		       name->name, name->len, &attr);
+	if (ret == 0)
+		sfs_ki_take(inode, &attr);
+	sfs_ki_excl_end(&ex);
+out:
 	sfs_caller_exit(&c);
 	trace_sfs_link(dir, name, inode->i_ino, ret);
 	if (ret == -EEXIST)
@@ -380,8 +446,7 @@ static int link(struct dentry *old_dentry, struct inode *dir,
 	if (ret < 0)
 		return ret;
 	sfs_ki_stale_stat(dir);
-	sfs_ki_take(inode, &attr, false);
-	dentry_valid(dentry, dir);
+	dentry_valid(dentry, gen);
 	ihold(inode);
 	d_instantiate(dentry, inode);
 	return 0;
@@ -436,10 +501,9 @@ static int unlink(struct inode *dir, struct dentry *dentry)
 {
 	struct inode *inode = d_inode(dentry);
 	const struct qstr *name = &dentry->d_name;
-	struct sfs_fs *fs = SFS_FS(dir);
+	struct sfs_ki_excl ex;
 	struct sfs_attr attr;
 	struct sfs_caller c;
-	struct sfs_ilock il;
 	bool alone;
 	int ret;
 
@@ -447,10 +511,18 @@ static int unlink(struct inode *dir, struct dentry *dentry)
 	if (ret < 0)
 		return ret;
 	alone = alone_with(dentry);
-	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
-	ret = sfs_unlink_unused(fs, &c.cred, dir->i_ino, name->name, name->len,
-				inode->i_ino, alone ? 1 : 0, &attr);
-	sfs_iunlock(fs, &il);
+	/* then it has no open files: what is counted is that we keep it */
+	if (alone)
+		sfs_ki_stop_lingering(SFS_KI(inode));
+	ret = sfs_ki_excl_begin(&ex, inode, NULL, dir, NULL);
+	if (ret < 0)
+		goto out;
+	ret = sfs_unlink_unused(SFS_FS(dir), &c.cred, dir->i_ino, name->name,
+				name->len, inode->i_ino, alone ? 1 : 0, &attr);
+	if (ret == 0)
+		sfs_ki_take(inode, &attr);
+	sfs_ki_excl_end(&ex);
+out:
 	sfs_caller_exit(&c);
 	trace_sfs_unlink(dir, name, inode->i_ino, ret);
 	if (alone && (ret < 0 || attr.nlink))
@@ -460,7 +532,6 @@ static int unlink(struct inode *dir, struct dentry *dentry)
 	if (ret < 0)
 		return ret;
 	sfs_ki_stale_stat(dir);
-	sfs_ki_take(inode, &attr, false);
 	return 0;
 }
 
@@ -470,16 +541,13 @@ static int rmdir(struct inode *dir, struct dentry *dentry)
 	const struct qstr *name = &dentry->d_name;
 	struct sfs_fs *fs = SFS_FS(dir);
 	struct sfs_caller c;
-	struct sfs_ilock il;
 	int ret;
 
 	ret = sfs_caller_init(&c);
 	if (ret < 0)
 		return ret;
-	sfs_ilock_excl(fs, &il, dir->i_ino, inode->i_ino, 0, 0);
 	ret = sfs_rmdir(fs, &c.cred, dir->i_ino, name->name, name->len,
 			inode->i_ino);
-	sfs_iunlock(fs, &il);
 	sfs_caller_exit(&c);
 	trace_sfs_unlink(dir, name, inode->i_ino, ret);
 	if (ret == -ESTALE || ret == -ENOENT)
@@ -501,31 +569,52 @@ struct move {
 	unsigned int flags;
 };
 
-static int move_name(const struct move *m, const struct sfs_cred *cred)
+static struct inode *no_dir(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+
+	return inode && !S_ISDIR(inode->i_mode) ? inode : NULL;
+}
+
+static int move_used(const struct move *m, const struct sfs_cred *cred,
+		     u32 flags)
 {
 	const struct qstr *old_name = &m->old_dentry->d_name;
 	const struct qstr *new_name = &m->new_dentry->d_name;
 	u64 ino = d_inode(m->old_dentry)->i_ino;
 	u64 new_ino = d_really_is_positive(m->new_dentry) ?
 		      d_inode(m->new_dentry)->i_ino : 0;
-	struct sfs_fs *fs = SFS_FS(m->old_dir);
-	bool across = m->old_dir != m->new_dir;
-	struct sfs_ilock il;
 	int ret;
 
-	if (across)
-		sfs_rename_lock(fs);
-	sfs_ilock_excl(fs, &il, m->old_dir->i_ino, m->new_dir->i_ino, ino,
-		       new_ino);
-	ret = sfs_rename(fs, cred, m->old_dir->i_ino, old_name->name,
-			 old_name->len, ino, m->new_dir->i_ino, new_name->name,
-			 new_name->len, new_ino,
-			 m->flags & RENAME_NOREPLACE ? SFS_RENAME_NOREPLACE : 0);
-	sfs_iunlock(fs, &il);
-	if (across)
-		sfs_rename_unlock(fs);
+	if (m->flags & RENAME_NOREPLACE)
+		flags |= SFS_RENAME_NOREPLACE;
+	ret = sfs_rename(SFS_FS(m->old_dir), cred, m->old_dir->i_ino,
+			 old_name->name, old_name->len, ino, m->new_dir->i_ino,
+			 new_name->name, new_name->len, new_ino, flags);
 	trace_sfs_rename_from(m->old_dir, old_name, ino, ret);
 	trace_sfs_rename_to(m->new_dir, new_name, new_ino, ret);
+	return ret;
+}
+
+/*
+ * Directories need no exclusion beyond i_rwsem, and no use of ours around the
+ * core's own, which looks at ancestors before it has its locks.  Within a mount
+ * the VFS moves one directory at a time.
+ */
+static int move_name(const struct move *m, const struct sfs_cred *cred)
+{
+	struct inode *inode = no_dir(m->old_dentry);
+	struct sfs_ki_excl ex;
+	int ret;
+
+	if (!inode)
+		return move_used(m, cred, 0);
+	ret = sfs_ki_excl_begin(&ex, inode, no_dir(m->new_dentry), m->old_dir,
+				m->new_dir);
+	if (ret < 0)
+		return ret;
+	ret = move_used(m, cred, SFS_RENAME_NO_DIR);
+	sfs_ki_excl_end(&ex);
 	return ret;
 }
 
@@ -536,6 +625,7 @@ static int rename(struct mnt_idmap *idmap, struct inode *old_dir,
 	const struct move m = {
 		old_dir, old_dentry, new_dir, new_dentry, flags,
 	};
+	unsigned long gen = gen_of(new_dir);
 	struct sfs_caller c;
 	int ret;
 
@@ -561,7 +651,7 @@ static int rename(struct mnt_idmap *idmap, struct inode *old_dir,
 	if (d_really_is_positive(new_dentry))
 		lost_name(d_inode(new_dentry));
 	/* the VFS moves it to its new place */
-	dentry_valid(old_dentry, new_dir);
+	dentry_valid(old_dentry, gen);
 	return 0;
 }
 
@@ -630,6 +720,8 @@ const struct inode_operations sfs_dir_iops = {
 };
 
 const struct file_operations sfs_dir_fops = {
+	.open = sfs_open_vfs,
+	.release = sfs_release_vfs,
 	.llseek = generic_file_llseek,
 	.read = generic_read_dir,
 	.iterate_shared = iterate,

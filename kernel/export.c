@@ -71,7 +71,7 @@ static struct inode *named_inode(struct super_block *sb, u64 ino)
 	if (IS_ERR(inode))
 		return PTR_ERR(inode) == -ENOENT ? ERR_PTR(-ESTALE) : inode;
 	ret = sfs_ki_refresh(inode);
-	if (ret == 0 && !inode->i_nlink)
+	if (ret == -ENOENT || (ret == 0 && !inode->i_nlink))
 		ret = -ESTALE;
 	if (ret < 0) {
 		iput(inode);

@@ -11,21 +11,33 @@
  *	dir.c file.c export.c ioctl.c	operations of the VFS
  *	aops.c xattr.c			page cache and extents; attributes
  *	inode.c cred.c			VFS inodes and the core's; who is asking
+ *	revoke.c			uses of cluster locks, giving them up
  *	volume.c owner.c shrinker.c	devices and server, shared by superblocks; memory
  *	port_block.c port_env.c		ports
  *
  * Locks, outermost first:
  *
  *	i_rwsem (parents before children, as the VFS takes them; sfs_iget() may
- *	wait for that of the inode it finds, so it counts as a child)
+ *	wait for that of the inode it finds, so it counts as a child); mmap_lock
+ *	uses of cluster locks, by ascending inode number (revoke.c)
  *	mapping->invalidate_lock
  *	folio locks, then writeback
- *	the core's ilocks (sfs_ilock_*), around each call of the core that asks
- *	for Excl() or Shared(); nothing of the VFS is taken under them
+ *	ki->core_sem, one or two inodes' (sfs_ki_excl_begin())
  *	ki->lock
  *
- * The core's own waits (for a publish, for room) never wait for a folio, an
- * inode or anything else above, so they may happen under all of these.
+ * So whoever waits for a cluster lock holds none of those below it, the core's
+ * own waits inside of its calls included: while something below is held, a use
+ * of the inode's lock is there already, and the core enters it again without
+ * waiting.  A revoke waits for uses to end, and then for folios, writeback and
+ * ki->core_sem, which are held by those who have a use, or need none.  Faults
+ * in user memory may take anything from mmap_lock on, so none happens in a use.
+ *
+ * Directories need no ki->core_sem: what changes one holds its i_rwsem.  The
+ * core's ilocks and its rename lock are not used here.  Its worker, which has no
+ * i_rwsem, leaves inodes alone that a VFS inode keeps (sfs_inode_keep()).
+ *
+ * The core's waits for a publish and for room never wait for a folio, an inode
+ * or anything else above, so they may happen under all of these.
  *
  * The core has the truth about an inode; the VFS inode is a copy.  Except for
  * regular files' size and times of modification: between a write and the end
@@ -37,9 +49,14 @@
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "api.h"
 #include "compat.h"
@@ -63,6 +80,7 @@ struct sfs_options {
 	s64 tcp_keepalive_timeout_ms;
 	s64 commit_interval_ms;
 	s64 force;
+	s64 separate;
 	unsigned long seen;		/* by place in the list: was given */
 };
 
@@ -85,6 +103,12 @@ struct sfs_sb {
 	bool forcing;			/* L(force_lock): the work has a reference */
 	bool given_up;			/* L(force_lock): and keeps it */
 	bool failed;			/* O(unmount): the last publish failed */
+
+	/* revoke.c */
+	struct list_head node;		/* L(vol->mounts_lock) */
+	unsigned int upcalls;		/* L(vol->mounts_lock): that run */
+	struct xarray groups;		/* inodes in memory, by groups of numbers */
+	wait_queue_head_t revoke_wait;	/* for upcalls and ki->pins to be 0 */
 	char ident[32];			/* I: "f.XXXXXX.r.XXXXXX" */
 };
 
@@ -96,7 +120,8 @@ static inline struct sfs_sb *SFS_SB(struct super_block *sb)
 enum sfs_ki_flags {
 	SFS_KI_STALE,		/* the core has newer attributes, see sfs_ki_refresh() */
 	SFS_KI_STALE_STAT,	/* the same, but mode and owner are as they were */
-	SFS_KI_OPENED,		/* sfs_inode_open() succeeded for it */
+	SFS_KI_KEPT,		/* sfs_inode_keep() succeeded for it */
+	SFS_KI_GONE,		/* another mount has deleted it */
 	SFS_KI_LEAVING,		/* i_lock, to set: its last name goes, nobody else has it */
 };
 
@@ -105,20 +130,34 @@ struct sfs_ki {
 	struct inode vfs;
 	unsigned long flags;		/* enum sfs_ki_flags, atomic bit operations */
 	/*
-	 * Generation of the right to what is cached below this inode: names are
-	 * valid while dentry->d_time is their directory's.  Never changes as
-	 * long as a volume has one superblock in one cluster.
+	 * Generation of the right to what is cached of this inode, unlike that
+	 * of any other and never 0: another one since the cluster lock was
+	 * given up (revoke.c).  Names below it are valid while dentry->d_time
+	 * is their directory's, attributes while @attr_gen is.  What is read
+	 * from the core is cached under the generation from before the call.
 	 */
-	unsigned long gen;
+	unsigned long gen;		/* A */
+	unsigned long attr_gen;		/* L(lock), in a use; read anywhere */
 	struct mutex lock;		/* who refreshes */
 	struct mutex flock_mutex;	/* who records file locks, lock.c */
+	struct rw_semaphore core_sem;	/* Excl(ino) and Shared(ino) of api.h */
 	struct sfs_time crtime;		/* I */
+
+	/* revoke.c */
+	struct list_head group_node;	/* L(sbi->groups) */
+	unsigned int pins;		/* L(sbi->groups): eviction waits for 0 */
+
+	/* inode.c: open files, see sfs_ki_file_opened() */
+	spinlock_t open_lock;
+	unsigned int files;		/* L(open_lock) */
+	bool in_use;			/* L(open_lock): sfs_inode_open() is on */
+	bool no_linger;			/* L(open_lock): but only with open files */
 
 	/* aops.c: ends of writeback that wait for their worker */
 	spinlock_t ioend_lock;
 	struct list_head ioends;	/* L(ioend_lock) */
 	struct work_struct ioend_work;
-	u32 map_seq;			/* L(ilock): counts changes of extents */
+	u32 map_seq;			/* L(core_sem): counts changes of extents */
 };
 
 static inline struct sfs_ki *SFS_KI(const struct inode *inode)
@@ -142,6 +181,48 @@ struct sfs_caller {
 int sfs_caller_init(struct sfs_caller *c);
 void sfs_caller_exit(struct sfs_caller *c);
 
+/* ---- revoke.c -------------------------------------------------------------- */
+
+/* With the superblock's private part; before the core has it, and after. */
+void sfs_revoke_init(struct sfs_sb *sbi);
+void sfs_revoke_exit(struct sfs_sb *sbi);
+/* The core has the mount: its revokes find it.  Until stop, which waits. */
+void sfs_revoke_start(struct sfs_sb *sbi);
+void sfs_revoke_stop(struct sfs_sb *sbi);
+
+/* Of a new VFS inode, before anything is read for it; -ENOMEM. */
+int sfs_ki_register(struct sfs_ki *ki);
+/* Nothing is cached in it any more.  Waits for revokes that look at it. */
+void sfs_ki_unregister(struct sfs_ki *ki);
+/* A generation that nothing has. */
+unsigned long sfs_ki_new_gen(void);
+
+/* A use of the cluster lock of an inode, as sfs_use_begin() of api.h. */
+struct sfs_ki_use {
+	struct sfs_use use;
+	bool outermost;			/* lockdep knows of it */
+};
+int sfs_ki_use(struct inode *inode, u32 flags, struct sfs_ki_use *use);
+void sfs_ki_unuse(struct inode *inode, struct sfs_ki_use *use);
+/* The same, and attributes are the core's for as long as it lasts. */
+int sfs_ki_use_fresh(struct inode *inode, u32 flags, struct sfs_ki_use *use);
+
+/*
+ * Uses for writing of directories and other inodes (each may be NULL), and the
+ * latter, which are no directories, for the caller alone: for calls of the core
+ * that name @a and @b as Excl().  The VFS holds their i_rwsem or they are known
+ * to nobody else.  Killable.
+ */
+struct sfs_ki_excl {
+	struct sfs_ki_use use[4];
+	struct inode *used[4];		/* ascending */
+	unsigned int nr;
+	struct inode *locked[2];
+};
+int sfs_ki_excl_begin(struct sfs_ki_excl *ex, struct inode *a, struct inode *b,
+		      struct inode *dir1, struct inode *dir2);
+void sfs_ki_excl_end(struct sfs_ki_excl *ex);
+
 /* ---- inode.c --------------------------------------------------------------- */
 
 int sfs_inode_cache_init(void);
@@ -152,7 +233,7 @@ void sfs_evict_inode(struct inode *inode);
 
 /*
  * The VFS inode of @ino, with a reference.  ERR_PTR: -ENOENT when it is gone,
- * -EIO, -ENOMEM.  Opens the inode in the core for as long as the VFS has it.
+ * -EIO, -ENOMEM.  Keeps the inode in the core for as long as the VFS has it.
  */
 struct inode *sfs_iget(struct super_block *sb, u64 ino);
 /* The same of one that was just looked up or made and has these attributes. */
@@ -171,19 +252,52 @@ static inline void sfs_ki_stale_stat(struct inode *inode)
 {
 	set_bit(SFS_KI_STALE_STAT, &SFS_KI(inode)->flags);
 }
-/* Reads attributes again if the core has newer ones. */
+/* Are attributes as they were when they were last read? */
+static inline bool sfs_ki_is_fresh(const struct inode *inode)
+{
+	const struct sfs_ki *ki = SFS_KI(inode);
+
+	return smp_load_acquire(&ki->attr_gen) == READ_ONCE(ki->gen) &&
+	       !(READ_ONCE(ki->flags) &
+		 (BIT(SFS_KI_STALE) | BIT(SFS_KI_STALE_STAT)));
+}
+/* Those of them that say who may do what. */
+static inline bool sfs_ki_is_fresh_mode(const struct inode *inode)
+{
+	const struct sfs_ki *ki = SFS_KI(inode);
+
+	return smp_load_acquire(&ki->attr_gen) == READ_ONCE(ki->gen) &&
+	       !test_bit(SFS_KI_STALE, &ki->flags);
+}
+/*
+ * Reads attributes again if the core has newer ones.  -ESTALE, and later on
+ * -ENOENT: another mount has deleted the inode.
+ */
 int sfs_ki_refresh(struct inode *inode);
+/* The same by who has a use of it, as one who goes by the size needs it. */
+int sfs_ki_refresh_used(struct inode *inode);
 /*
  * Takes what the core says over into the VFS inode.  Of a regular file size and
- * mtime move only if @all, and otherwise ctime and atime only forward: with
- * @all the caller has i_rwsem and knows that no writeback is behind (a new
- * inode, a new size).  Takes ki->lock.
+ * mtime stay, and ctime and atime move only forward: the VFS inode may be ahead.
+ * In a use of the inode.  Takes ki->lock.
  */
-void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all);
+void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr);
 
 /*
- * After sfs_setattr() of @set, and under the same ilock: ends of writeback read
- * the times under it, so none brings back an older one.
+ * An open file more, one less.  An inode with open files is in use in the whole
+ * cluster: -ESTALE when it is deleted already.
+ */
+int sfs_ki_file_opened(struct inode *inode);
+void sfs_ki_file_closed(struct inode *inode);
+/* Its lock goes: not in use any longer than it has open files. */
+void sfs_ki_stop_lingering(struct sfs_ki *ki);
+/* f_op->open of files without one of their own, and release. */
+int sfs_open_vfs(struct inode *inode, struct file *file);
+int sfs_release_vfs(struct inode *inode, struct file *file);
+
+/*
+ * After sfs_setattr() of @set, within the same sfs_ki_excl_begin(): ends of
+ * writeback read the times there, so none brings back an older one.
  */
 void sfs_ki_take_set(struct inode *inode, const struct sfs_setattr *set,
 		     const struct sfs_attr *attr);
@@ -220,23 +334,28 @@ int sfs_set_size(struct inode *inode, const struct sfs_cred *cred,
 		 const struct sfs_setattr *set, struct sfs_attr *ret_attr);
 /*
  * sfs_stat_more() with everything in the page cache written first, and no write
- * meanwhile.  Takes i_rwsem shared and the invalidate lock.
+ * meanwhile.  Takes i_rwsem and the invalidate lock.
  */
 int sfs_stat_more_vfs(struct inode *inode, struct sfs_attr *ret_attr);
 /*
  * [@pos, @pos + @len) is on the device: the core makes it part of the file as
- * far as it lies below @size, with the VFS inode's times.  May wait.
+ * far as it lies below @size, with the VFS inode's times.  May wait, but for no
+ * cluster lock: this is what a revoke waits for.
  */
 int sfs_written(struct inode *inode, loff_t pos, loff_t len, loff_t size);
 /*
  * Does the waiting for a later write to [@pos, @pos + @len), as far as it is
- * below the size, while the caller has no folio locked.
+ * below the size, while the caller has no folio locked.  In a use for writing.
  */
 int sfs_prepare_write(struct inode *inode, loff_t pos, loff_t len);
-/* Before the file becomes longer: zeroes behind its end.  i_rwsem. */
+/*
+ * Before the file becomes longer: zeroes behind its end.  i_rwsem, and in a use
+ * for writing.
+ */
 int sfs_zero_eof(struct inode *inode);
 /* st_blocks, given what the core counts: also what is not written back yet. */
 u64 sfs_blocks_vfs(struct inode *inode, u64 blocks);
+/* Both in a use of the inode, for reading and for writing. */
 extern const struct iomap_ops sfs_iomap_read_ops;
 extern const struct iomap_ops sfs_iomap_write_ops;
 int sfs_fiemap(struct inode *inode, struct fiemap_extent_info *fieinfo,

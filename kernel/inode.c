@@ -2,19 +2,30 @@
 /*
  * Inodes of the VFS, which are copies of what the core has.
  *
- * The core counts an inode as in use for as long as the VFS has it cached, so
- * one whose last name goes is deleted when the VFS has evicted it, and never
+ * The core keeps an inode for as long as the VFS has it cached, so one whose
+ * last name goes in this mount is deleted when the VFS has evicted it, and never
  * under it.  Only an unlink that is alone with an inode gives it up before
- * (dir.c), and from then to the eviction nobody gets it.
+ * (dir.c), and from then to the eviction nobody gets it.  Another mount may
+ * delete it meanwhile, unless files are open.  An operation that finds that out
+ * says ESTALE: whoever came by a path looks the names up again, and sees what a
+ * local filesystem would show him.
  *
  * Attributes are taken over when the inode comes into the cache and with the
- * answers of operations that return them.  Otherwise the copy is marked as
- * stale, and whoever wants to know reads again (sfs_ki_refresh()).  mode, owner
- * and links are always the core's.  Size and time of modification of a regular
- * file are the VFS inode's own while there are pages to be written: see aops.c.
+ * answers of operations that return them.  Otherwise the copy is stale: the
+ * cluster lock was given up since (ki->gen), or we changed something (flags).
+ * Whoever wants to know reads again (sfs_ki_refresh()).  mode, owner and links
+ * are always the core's.  Size and time of modification of a regular file are
+ * the VFS inode's own from when they were read under a generation until that is
+ * over: pages may be waiting to be written, see aops.c.
+ *
+ * Open files are in use in the whole cluster.  The core is told with the first
+ * one and not again until the lock goes, if no file is open by then: opening
+ * and closing the same file over and over asks nobody.
  *
  * Locks: ki->lock is held from reading the core's attributes to having taken
- * them, so that an older answer is not taken after a newer one.  Operations
+ * them, so that an older answer is not taken after a newer one.  It is taken in
+ * a use of the inode, so nothing read under it is of an old generation, and a
+ * writer does not start from a size that is about to be replaced.  Operations
  * that return attributes are ordered among themselves by i_rwsem.
  *
  * Inodes are freed after an RCU grace period, because a walk that holds nothing
@@ -43,6 +54,8 @@ static void ki_init_once(void *obj)
 	inode_init_once(&ki->vfs);
 	mutex_init(&ki->lock);
 	mutex_init(&ki->flock_mutex);
+	init_rwsem(&ki->core_sem);
+	spin_lock_init(&ki->open_lock);
 }
 
 int sfs_inode_cache_init(void)
@@ -67,8 +80,13 @@ struct inode *sfs_alloc_inode(struct super_block *sb)
 	if (!ki)
 		return NULL;
 	ki->flags = 0;
-	/* one superblock is alone with its volume: what it knows stays true */
-	ki->gen = 1;
+	ki->gen = sfs_ki_new_gen();
+	ki->attr_gen = 0;
+	INIT_LIST_HEAD(&ki->group_node);
+	ki->pins = 0;
+	ki->files = 0;
+	ki->in_use = false;
+	ki->no_linger = false;
 	memset(&ki->crtime, 0, sizeof(ki->crtime));
 	/* not once a slab object: what watches work items forgets freed ones */
 	sfs_aops_init_inode(ki);
@@ -87,9 +105,12 @@ void sfs_evict_inode(struct inode *inode)
 	sfs_vfs_count(inode->i_sb, evict);
 	trace_sfs_evict(inode, 0);
 	truncate_inode_pages_final(&inode->i_data);
+	/* revokes have waited for its pages until here */
+	sfs_ki_unregister(SFS_KI(inode));
 	clear_inode(inode);
-	if (test_and_clear_bit(SFS_KI_OPENED, &SFS_KI(inode)->flags))
-		sfs_inode_close(SFS_FS(inode), inode->i_ino);
+	sfs_ki_stop_lingering(SFS_KI(inode));
+	if (test_and_clear_bit(SFS_KI_KEPT, &SFS_KI(inode)->flags))
+		sfs_inode_unkeep(SFS_FS(inode), inode->i_ino);
 }
 
 /* ---- attributes ---------------------------------------------------------- */
@@ -137,7 +158,7 @@ static void take_locked(struct inode *inode, const struct sfs_attr *attr,
 		sfs_ki_stale_stat(inode);
 }
 
-void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all)
+void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr)
 {
 	struct sfs_ki *ki = SFS_KI(inode);
 
@@ -145,31 +166,27 @@ void sfs_ki_take(struct inode *inode, const struct sfs_attr *attr, bool all)
 	if ((inode->i_mode ^ attr->mode) & S_IFMT)
 		WARN_ON_ONCE(1);
 	else
-		take_locked(inode, attr, all);
+		take_locked(inode, attr, false);
 	mutex_unlock(&ki->lock);
 }
 
 void sfs_ki_take_set(struct inode *inode, const struct sfs_setattr *set,
 		     const struct sfs_attr *attr)
 {
-	sfs_ki_take(inode, attr, false);
+	sfs_ki_take(inode, attr);
 	if (set->mask & (SFS_SET_ATIME | SFS_SET_ATIME_NOW))
 		inode_set_atime_to_ts(inode, to_ts(&attr->atime));
 	if (set->mask & (SFS_SET_MTIME | SFS_SET_MTIME_NOW | SFS_SET_SIZE))
 		inode_set_mtime_to_ts(inode, to_ts(&attr->mtime));
 }
 
-int sfs_ki_refresh(struct inode *inode)
+static int refresh_locked(struct inode *inode)
 {
 	struct sfs_ki *ki = SFS_KI(inode);
+	unsigned long gen = READ_ONCE(ki->gen);
 	struct sfs_attr attr;
-	int ret = 0;
+	int ret;
 
-	if (likely(!(READ_ONCE(ki->flags) &
-		     (BIT(SFS_KI_STALE) | BIT(SFS_KI_STALE_STAT)))))
-		return 0;
-	if (mutex_lock_killable(&ki->lock))
-		return -EINTR;
 	/* before reading: what changes from here on sets them again */
 	clear_bit(SFS_KI_STALE, &ki->flags);
 	clear_bit(SFS_KI_STALE_STAT, &ki->flags);
@@ -177,14 +194,147 @@ int sfs_ki_refresh(struct inode *inode)
 	ret = sfs_getattr(SFS_FS(inode), inode->i_ino, &attr);
 	if (ret == 0 && ((inode->i_mode ^ attr.mode) & S_IFMT))
 		ret = -EIO;
-	if (ret == 0)
-		take_locked(inode, &attr, false);
-	else
+	if (ret < 0) {
 		sfs_ki_stale(inode);
+		return ret;
+	}
+	/* of another generation than ours: nothing waits to be written */
+	take_locked(inode, &attr, ki->attr_gen != gen);
+	/* whoever sees that they are fresh sees them */
+	smp_store_release(&ki->attr_gen, gen);
+	return 0;
+}
+
+/*
+ * Another mount deleted it: it goes from the cache with its last reference.  The
+ * first time the VFS is told to look names up again, since there may be another
+ * inode where this one was.  Who still gets here afterwards started from it, as
+ * a process does whose working directory was removed.
+ */
+static int gone(struct inode *inode)
+{
+	struct dentry *alias;
+
+	if (test_and_set_bit(SFS_KI_GONE, &SFS_KI(inode)->flags))
+		return -ENOENT;
+	if (inode->i_nlink)
+		clear_nlink(inode);
+	if (S_ISDIR(inode->i_mode)) {
+		alias = d_find_any_alias(inode);
+		if (alias && !IS_ROOT(alias))
+			d_drop(alias);
+		dput(alias);
+	}
+	return -ESTALE;
+}
+
+int sfs_ki_refresh_used(struct inode *inode)
+{
+	struct sfs_ki *ki = SFS_KI(inode);
+	int ret = 0;
+
+	if (likely(sfs_ki_is_fresh(inode)))
+		return 0;
+	if (mutex_lock_killable(&ki->lock))
+		return -EINTR;
+	/* somebody may just have done it */
+	if (!sfs_ki_is_fresh(inode))
+		ret = refresh_locked(inode);
 	mutex_unlock(&ki->lock);
+	if (ret == -ENOENT)
+		ret = gone(inode);
 	sfs_vfs_count(inode->i_sb, refresh);
 	trace_sfs_refresh(inode, ret);
 	return ret;
+}
+
+int sfs_ki_refresh(struct inode *inode)
+{
+	struct sfs_ki_use use;
+	int ret;
+
+	if (likely(sfs_ki_is_fresh(inode)))
+		return 0;
+	ret = sfs_ki_use_fresh(inode, SFS_USE_READ, &use);
+	if (ret == 0)
+		sfs_ki_unuse(inode, &use);
+	return ret;
+}
+
+/* ---- open files ----------------------------------------------------------- */
+
+static bool opened_again(struct sfs_ki *ki)
+{
+	bool in_use;
+
+	spin_lock(&ki->open_lock);
+	in_use = ki->in_use;
+	if (in_use)
+		ki->files++;
+	spin_unlock(&ki->open_lock);
+	return in_use;
+}
+
+int sfs_ki_file_opened(struct inode *inode)
+{
+	struct sfs_ki *ki = SFS_KI(inode);
+	unsigned long gen = READ_ONCE(ki->gen);
+	bool other;
+	int ret;
+
+	if (opened_again(ki))
+		return 0;
+	ret = sfs_inode_open(SFS_FS(inode), inode->i_ino, NULL);
+	if (ret < 0)
+		return ret == -ENOENT ? -ESTALE : ret;
+	spin_lock(&ki->open_lock);
+	other = ki->in_use;
+	ki->in_use = true;
+	ki->files++;
+	/* whose lock goes from here on sees in_use, under this spinlock */
+	if (!other)
+		ki->no_linger = ki->gen != gen;
+	spin_unlock(&ki->open_lock);
+	if (other)
+		sfs_inode_close(SFS_FS(inode), inode->i_ino);
+	return 0;
+}
+
+static void end_in_use(struct sfs_ki *ki, bool file_closed, bool lock_goes)
+{
+	struct inode *inode = &ki->vfs;
+	bool end;
+
+	spin_lock(&ki->open_lock);
+	ki->files -= file_closed;
+	ki->no_linger |= lock_goes;
+	end = ki->in_use && !ki->files && ki->no_linger;
+	if (end)
+		ki->in_use = false;
+	spin_unlock(&ki->open_lock);
+	if (end)
+		sfs_inode_close(SFS_FS(inode), inode->i_ino);
+}
+
+void sfs_ki_file_closed(struct inode *inode)
+{
+	end_in_use(SFS_KI(inode), true, false);
+}
+
+void sfs_ki_stop_lingering(struct sfs_ki *ki)
+{
+	end_in_use(ki, false, true);
+}
+
+int sfs_open_vfs(struct inode *inode, struct file *file)
+{
+	return sfs_ki_file_opened(inode);
+}
+
+int sfs_release_vfs(struct inode *inode, struct file *file)
+{
+	sfs_ki_file_closed(inode);
+	return 0;
 }
 
 /* ---- getting inodes ------------------------------------------------------ */
@@ -225,18 +375,26 @@ static int fill_new(struct inode *inode)
 {
 	struct sfs_ki *ki = SFS_KI(inode);
 	struct sfs_attr attr;
+	unsigned long gen;
 	int ret;
 
-	ret = sfs_inode_open(SFS_FS(inode), inode->i_ino, &attr);
+	ret = sfs_ki_register(ki);
 	if (ret < 0)
 		return ret;
-	set_bit(SFS_KI_OPENED, &ki->flags);
+	gen = READ_ONCE(ki->gen);
+	ret = sfs_inode_keep(SFS_FS(inode), inode->i_ino, &attr);
+	if (ret < 0)
+		return ret;
+	set_bit(SFS_KI_KEPT, &ki->flags);
 	ret = set_type(inode, &attr);
 	if (ret < 0)
 		return ret;
 	ki->crtime = attr.crtime;
 	inode->i_mode = attr.mode;
-	sfs_ki_take(inode, &attr, true);
+	mutex_lock(&ki->lock);
+	take_locked(inode, &attr, true);
+	ki->attr_gen = gen;
+	mutex_unlock(&ki->lock);
 	return 0;
 }
 
@@ -281,7 +439,7 @@ struct inode *sfs_iget(struct super_block *sb, u64 ino)
 
 struct inode *sfs_iget_attr(struct super_block *sb, const struct sfs_attr *attr)
 {
-	/* opening reads the attributes anyway, and later ones */
+	/* keeping it reads the attributes anyway, and later ones */
 	return sfs_iget(sb, attr->ino);
 }
 
@@ -307,7 +465,7 @@ int sfs_permission_vfs(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
 	int ret;
 
-	if (unlikely(test_bit(SFS_KI_STALE, &SFS_KI(inode)->flags))) {
+	if (unlikely(!sfs_ki_is_fresh_mode(inode))) {
 		if (mask & MAY_NOT_BLOCK)
 			return -ECHILD;
 		ret = sfs_ki_refresh(inode);
@@ -391,17 +549,18 @@ static int locked_setattr(struct inode *inode, const struct sfs_cred *cred,
 			  const struct sfs_setattr *set,
 			  struct sfs_attr *ret_attr)
 {
-	struct sfs_fs *fs = SFS_FS(inode);
-	struct sfs_ilock il;
+	struct sfs_ki_excl ex;
 	int ret;
 
 	if ((set->mask & SFS_SET_SIZE) && S_ISREG(inode->i_mode))
 		return sfs_set_size(inode, cred, set, ret_attr);
-	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
-	ret = sfs_setattr(fs, cred, inode->i_ino, set, ret_attr);
+	ret = sfs_ki_excl_begin(&ex, inode, NULL, NULL, NULL);
+	if (ret < 0)
+		return ret;
+	ret = sfs_setattr(SFS_FS(inode), cred, inode->i_ino, set, ret_attr);
 	if (ret == 0)
 		sfs_ki_take_set(inode, set, ret_attr);
-	sfs_iunlock(fs, &il);
+	sfs_ki_excl_end(&ex);
 	return ret;
 }
 
@@ -429,6 +588,8 @@ int sfs_setattr_vfs(struct mnt_idmap *idmap, struct dentry *dentry,
 		c.cred.host_checked = 1;
 	}
 	ret = locked_setattr(inode, &c.cred, &set, &attr);
+	if (ret == -ENOENT)
+		ret = -ESTALE;
 	sfs_caller_exit(&c);
 	trace_sfs_setattr(inode, iattr->ia_valid, set.size, ret);
 	return ret;

@@ -232,6 +232,7 @@ static bool is_shown(const struct sfs_options *opts, int i)
 	case AT_quorum_slot_nr:
 	case AT_commit_interval_ms:
 	case AT_force:
+	case AT_separate:
 		return value_of(opts, i) != options[i].def;
 	default:
 		return true;

@@ -193,13 +193,3 @@ void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 	if (host->on_down)
 		host->on_down(host->on_down_arg, why);
 }
-
-void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
-			__u64 first_ino, __u64 last_ino)
-{
-}
-
-void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
-			 __u64 first_ino, __u64 last_ino)
-{
-}

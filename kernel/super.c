@@ -4,8 +4,9 @@
  *
  * A volume that is mounted several times in one kernel has one superblock, as
  * with a filesystem on a disk: the caches are shared and nothing has to be
- * agreed on.  Which superblock serves a mount is decided in one place
- * (same_super()); nothing else here relies on there being one a volume.
+ * agreed on.  A mount with the option "separate" has one of its own, which is
+ * to the others what a mount on another machine would be (docs/decisions/0017).
+ * Which superblock serves a mount is decided in one place (same_super()).
  *
  * Order of an unmount, each step after the one before has ended: files in
  * sysfs; the VFS writes what is dirty and evicts its inodes, which closes them
@@ -214,6 +215,7 @@ static void leave_core(struct sfs_sb *sbi)
 	u64 rid = sfs_rid(sbi->fs);
 	int ret;
 
+	sfs_revoke_stop(sbi);
 	ret = sfs_unmount(sbi->fs);
 	if (ret < 0)
 		sbi->failed = true;
@@ -260,6 +262,7 @@ static void sbi_free(struct sfs_sb *sbi)
 		return;
 	if (sbi->vol)
 		sfs_volume_put(sbi->vol, sbi->failed);
+	sfs_revoke_exit(sbi);
 	sfs_options_free(&sbi->opts);
 	sfs_counters_release(sbi);
 	mutex_destroy(&sbi->opts_lock);
@@ -277,6 +280,7 @@ static int start_core(struct sfs_sb *sbi)
 			ret < 0 ? 0 : sfs_rid(sbi->fs), ret);
 	if (ret < 0)
 		return ret;
+	sfs_revoke_start(sbi);
 	sfs_volume_set_rid(sbi->vol, sfs_rid(sbi->fs));
 	snprintf(sbi->ident, sizeof(sbi->ident), "f.%06llx.r.%06llx",
 		 sfs_fsid(sbi->fs) >> 40, sfs_rid(sbi->fs) >> 40);
@@ -292,7 +296,7 @@ static void fill_fields(struct super_block *sb)
 	sb->s_time_gran = 1;
 	sb->s_time_min = S64_MIN;
 	sb->s_time_max = S64_MAX;
-	/* that a file has no privileges to drop may be remembered: no one else writes */
+	/* that a file has no privileges to drop is remembered until its lock goes */
 	sb->s_flags |= SB_NOSEC;
 	sb->s_op = &super_ops;
 	sb->s_d_op = &sfs_dentry_ops;
@@ -333,7 +337,8 @@ static int same_super(struct super_block *sb, struct fs_context *fc)
 {
 	struct sfs_sb *mine = fc->s_fs_info;
 
-	return SFS_SB(sb)->vol == mine->vol;
+	return SFS_SB(sb)->vol == mine->vol && !mine->opts.separate &&
+	       !SFS_SB(sb)->opts.separate;
 }
 
 static int share_super(struct super_block *sb, struct fs_context *fc)
@@ -363,6 +368,7 @@ static int open_volume(struct fs_context *fc)
 	if (!sbi)
 		return -ENOMEM;
 	mutex_init(&sbi->opts_lock);
+	sfs_revoke_init(sbi);
 	spin_lock_init(&sbi->force_lock);
 	init_completion(&sbi->force_done);
 	INIT_WORK(&sbi->force_work, force_work);

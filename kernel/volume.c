@@ -589,6 +589,8 @@ int sfs_volume_get(struct fs_context *fc, const char *data_path,
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
 	if (!fresh)
 		return -ENOMEM;
+	spin_lock_init(&fresh->mounts_lock);
+	INIT_LIST_HEAD(&fresh->mounts);
 	memcpy(fresh->devt, devt, sizeof(devt));
 	ret = enter(&st, devt, fresh, &vol);
 	if (ret < 0 || vol != fresh)

@@ -36,6 +36,8 @@ struct sfs_volume {
 	enum sfs_volume_state state;	/* L(volumes) */
 	unsigned int users;		/* L(volumes): superblocks */
 	bool failed;			/* L(volumes): of one the last publish */
+	spinlock_t mounts_lock;
+	struct list_head mounts;	/* L(mounts_lock): struct sfs_sb, revoke.c */
 	bool abandoned;			/* L(volumes): sfs_volume_abandon() */
 };
 

@@ -19,8 +19,8 @@
  * S_NOSEC's doing, which the VFS clears itself when a security attribute is
  * set through this mount.
  *
- * Locks: the VFS holds i_rwsem around a change; the ilock is taken below it,
- * since the worker of the core and other mounts know no i_rwsem.  Reading takes
+ * Locks: the VFS holds i_rwsem around a change; ends of writeback, which change
+ * the same item, are kept away besides (sfs_ki_excl_begin()).  Reading takes
  * none.
  *
  * No attribute is cached.  After a change the VFS inode is stale: its ctime is
@@ -83,8 +83,8 @@ static int set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
 	       const void *val, size_t size, int flags)
 {
 	struct sfs_fs *fs = SFS_FS(inode);
+	struct sfs_ki_excl ex;
 	struct sfs_caller c;
-	struct sfs_ilock il;
 	int ret;
 
 	if (size > SFS_XATTR_SIZE_MAX)
@@ -93,13 +93,16 @@ static int set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
 	if (ret < 0)
 		return ret;
 	name = xattr_full_name(handler, name);
-	sfs_ilock_excl(fs, &il, inode->i_ino, 0, 0, 0);
+	ret = sfs_ki_excl_begin(&ex, inode, NULL, NULL, NULL);
+	if (ret < 0)
+		goto out;
 	if (val)
 		ret = sfs_setxattr(fs, &c.cred, inode->i_ino, name, val, size,
 				   flags);
 	else
 		ret = sfs_removexattr(fs, &c.cred, inode->i_ino, name);
-	sfs_iunlock(fs, &il);
+	sfs_ki_excl_end(&ex);
+out:
 	sfs_caller_exit(&c);
 	trace_sfs_setxattr(inode, name, ret);
 	if (ret == 0)

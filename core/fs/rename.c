@@ -199,6 +199,8 @@ static int rename_locked(struct sfs_fs *fs, struct rename *op, u64 old_dir,
 
 	ret = sfs_dir_for_gone(fs, &op->locks, op->cred, old_dir, old_name,
 			       old_len, ino, &op->old_dsi, &op->old, &op->si);
+	if (ret == 0 && (flags & SFS_RENAME_NO_DIR) && S_ISDIR(op->si.mode))
+		ret = -ESTALE;
 	if (ret < 0)
 		return ret;
 	ret = rename_find_new(fs, op, new_dir, new_name, new_len, new_ino,
@@ -252,12 +254,13 @@ int sfs_rename(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 old_dir,
 {
 	struct rename op = { .cred = cred };
 	struct sfs_lock_use whole = {};
-	bool across = old_dir != new_dir;
+	/* who is above whom is changed by directories alone */
+	bool across = old_dir != new_dir && !(flags & SFS_RENAME_NO_DIR);
 	int under = 0;
 	int ret = 0;
 
 	sfs_count(fs->cnt, op_rename);
-	if (flags & ~SFS_RENAME_NOREPLACE)
+	if (flags & ~(SFS_RENAME_NOREPLACE | SFS_RENAME_NO_DIR))
 		return -EINVAL;
 	if (across) {
 		ret = sfs_lock_use_begin(fs, SFS_LOCK_RENAME, SFS_LOCK_WRITE, 0,

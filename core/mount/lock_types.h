@@ -104,7 +104,8 @@ struct sfs_lock_shard *sfs_lock_shard(struct sfs_fs *fs, u64 id);
 struct sfs_lock *sfs_lock_find(struct sfs_lock_shard *shard, u64 id);
 /* The lock, made when there is none; with shard->lock held, NULL: no memory. */
 struct sfs_lock *sfs_lock_find_or_make(struct sfs_fs *fs,
-				       struct sfs_lock_shard *shard, u64 id);
+				       struct sfs_lock_shard *shard, u64 id)
+	__acquires(&shard->lock);
 bool sfs_lock_is_idle(const struct sfs_lock *lk);
 void sfs_lock_now_idle(struct sfs_lock *lk);
 /* Users above the mode that is kept, of nr_users or nr_late. */
