@@ -224,6 +224,7 @@ struct sfs_known_bucket {
 struct sfs_known {
 	atomic_uint_fast64_t seq;	/* A sweeps that have begun */
 	atomic_uint_fast64_t last_ns;	/* A when the last one did; 0: never */
+	atomic_uint_fast64_t attr_ns;	/* A see sfs_known_answered() */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;		/* there are sweeps, or none, or stop */
 	struct sfs_sweep *sweeps;	/* L */
@@ -251,6 +252,8 @@ int sfs_known_pages(struct sfs_conn *conn, uint64_t ino);
  */
 void sfs_known_end(struct sfs_conn *conn, uint64_t ino, uint64_t off,
 		   char byte);
+/* Where an open file ends has just been replied, within a use. */
+void sfs_known_answered(struct sfs_conn *conn);
 /* Was there a sweep lately? */
 bool sfs_known_recent(struct sfs_conn *conn);
 /* How long names may live on after there are several mounts. */
@@ -310,10 +313,12 @@ int sfs_change_begin(struct sfs_conn *conn, uint64_t ino, uint32_t use_flags,
 		     struct sfs_change *ch);
 void sfs_change_end(struct sfs_conn *conn, struct sfs_change *ch);
 /*
- * The attributes of a file that may be open; when another mount may have made
- * it longer, the kernel is told where it ends before it gets them.
+ * Replies with the attributes of a file that may be open; when another mount
+ * may have made it longer, the kernel is told where it ends before that.
  */
-int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr);
+void sfs_getattr_push(struct sfs_req *req,
+		      void (*reply)(struct sfs_req *req,
+				    const struct sfs_attr *attr));
 /* Answers reads of pages that a sweep waits for. */
 void sfs_reads_help(struct sfs_conn *conn, uint64_t first, uint64_t last);
 /* Other mounts may change who has rights. */

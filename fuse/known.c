@@ -4,17 +4,17 @@
  *
  * For each group of 1,024 inode numbers there are bits that say of which
  * inodes the kernel may have attributes, of which pages, and whether names of
- * the group's directories were given out.  When the mount gives up its cluster
- * lock on the group (sfs_known_sweep()), the kernel is told of those and no
- * others, and the bits are gone.
+ * the group's directories were given out.  When the mount gives up its
+ * cluster lock on the group (sfs_known_sweep()), the kernel is told of those
+ * and no others, and the bits are gone.
  *
  * An answer that is on its way meanwhile must not be believed for long.  Who
- * answers notes how many sweeps there were before he asked the core (seq), sets
- * the bit before he replies, and states a time of validity only if no sweep has
- * begun since.  A sweep that begins after that finds the bit.  Its notification
- * may still overtake the reply; then the kernel sees that the inode has
- * changed since it asked, and does not believe the reply.  There are three
- * cases in which the kernel does not see that:
+ * answers notes how many sweeps there were before he asked the core (seq),
+ * sets the bit before he replies, and states a time of validity only if no
+ * sweep has begun since.  A sweep that begins after that finds the bit.  Its
+ * notification may still overtake the reply; then the kernel sees that the
+ * inode has changed since it asked, and does not believe the reply.  There
+ * are three cases in which the kernel does not see that:
  *  - replies that make an inode or change it, and lookups of an inode that the
  *    kernel does not have yet.  The former state no validity while there are
  *    several mounts; after the latter, whoever looks for the name again asks
@@ -27,25 +27,30 @@
  *    again when there was such a use
  *
  * How long a file is the kernel learns from attributes, and does not when it
- * does not believe them: a read then ends where the file once did.  So the size
- * of an open file is pushed besides, by storing its last byte, before the first
- * attributes after a sweep (sfs_known_end()).
+ * does not believe them: a read then ends where the file once did.  So the
+ * size of an open file is pushed besides, by storing its last byte, before
+ * the first attributes after a sweep (sfs_known_end()); that a file has
+ * become shorter can not be pushed.  So attributes of open files, and reads
+ * that find the end, are replied within a use, and a sweep begins a
+ * millisecond after the last of them: time for who asked to take them in.  If
+ * that takes longer, a read may end, or go on with zeroes, where the file
+ * once ended.
  *
  * Names: an epoch (7.44) makes the kernel ask again for every name, lazily.
  * Before that, names are valid for no time while there are several mounts and
- * for NAME_S while there is one; a second mount begins after these have passed
- * (conn.c).  A notification about one name would need the directory's mutex,
- * which an operation that waits for a cluster lock may hold.
+ * for NAME_S while there is one; a second mount begins after these have
+ * passed (conn.c).  A notification about one name would need the directory's
+ * mutex, which an operation that waits for a cluster lock may hold.
  *
- * The watcher.  Telling the kernel to drop a page waits for who has it locked:
- * a READ that we have to answer.  Queues do that as long as the lock is held,
- * without waiting for anything but the device (op_file.c).  READs that came when
- * the lock was not held wait for it on a pool of threads, and if all of these
- * wait for other locks, one that could be answered now may be stuck behind
- * them.  So a thread looks after sweeps that take long and answers these, and
- * has truncations done that are in the way of writing back (op_attr.c).  A
- * sweep that does not end even so is somebody's bug, and aborting that mount's
- * connection is what frees everybody else.
+ * The watcher.  Telling the kernel to drop a page waits for who has it
+ * locked: a READ that we have to answer.  Queues do that as long as the lock
+ * is held, without waiting for anything but the device (op_file.c).  READs
+ * that came when the lock was not held wait for it on a pool of threads, and
+ * if all of these wait for other locks, one that could be answered now may be
+ * stuck behind them.  So a thread looks after sweeps that take long and
+ * answers these, and has truncations done that are in the way of writing back
+ * (op_attr.c).  A sweep that does not end even so is somebody's bug, and
+ * aborting that mount's connection is what frees everybody else.
  *
  * Locks: that of a bucket, and known->lock, both leaves.
  */
@@ -61,6 +66,7 @@
 #define NAME_S 1
 #define RECENT_NS 10000000000ULL
 #define WATCH_MS 50
+#define ANSWER_NS 1000000
 #define HURRY_NS 300000000ULL
 #define WARN_NS 10000000000ULL
 #define ABORT_NS 60000000000ULL
@@ -324,6 +330,23 @@ static void remove_sweep(struct sfs_known *kn, struct sfs_sweep *sw)
 	pthread_mutex_unlock(&kn->lock);
 }
 
+void sfs_known_answered(struct sfs_conn *conn)
+{
+	atomic_store(&conn->known.attr_ns, now_ns());
+}
+
+/* See "How long a file is". */
+static void let_answers_arrive(struct sfs_known *kn)
+{
+	uint64_t age = now_ns() - atomic_load(&kn->attr_ns);
+	struct timespec ts = { .tv_nsec = ANSWER_NS };
+
+	if (age >= ANSWER_NS)
+		return;
+	ts.tv_nsec -= age;
+	nanosleep(&ts, NULL);
+}
+
 void sfs_known_sweep(struct sfs_conn *conn, uint64_t first, uint64_t last)
 {
 	struct sfs_sweep sw = { .first = first, .last = last };
@@ -332,6 +355,7 @@ void sfs_known_sweep(struct sfs_conn *conn, uint64_t first, uint64_t last)
 	uint64_t nr, span = (last >> GROUP_SHIFT) - (first >> GROUP_SHIFT);
 	unsigned int i;
 
+	let_answers_arrive(kn);
 	atomic_fetch_add(&kn->seq, 1);
 	add_sweep(kn, &sw);
 	atomic_store(&kn->last_ns, sw.begin_ns);

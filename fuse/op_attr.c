@@ -70,16 +70,14 @@ static void reply_attr(struct sfs_req *req, const struct sfs_attr *attr,
 	sfs_reply_buf(req, &out, sizeof(out));
 }
 
+static void reply_known(struct sfs_req *req, const struct sfs_attr *attr)
+{
+	reply_attr(req, attr, false);
+}
+
 void op_getattr(struct sfs_req *req)
 {
-	struct sfs_attr attr;
-	int ret;
-
-	ret = sfs_getattr_push(req, &attr);
-	if (ret < 0)
-		sfs_reply_err(req, ret);
-	else
-		reply_attr(req, &attr, false);
+	sfs_getattr_push(req, reply_known);
 }
 
 static struct fw_statx_time statx_time(const struct sfs_time *t)
@@ -87,19 +85,12 @@ static struct fw_statx_time statx_time(const struct sfs_time *t)
 	return (struct fw_statx_time){ .sec = t->sec, .nsec = t->nsec };
 }
 
-/* The only way to tell the time of birth. */
-void op_statx(struct sfs_req *req)
+static void reply_statx(struct sfs_req *req, const struct sfs_attr *attr)
 {
 	struct fw_statx_out out = {};
-	struct sfs_attr a;
-	int ret;
+	const struct sfs_attr a = *attr;
 
-	ret = sfs_getattr_push(req, &a);
-	if (ret < 0) {
-		sfs_reply_err(req, ret);
-		return;
-	}
-	out.attr_valid = valid_s(req, &a, false);
+	out.attr_valid = valid_s(req, attr, false);
 	out.stat = (struct fw_statx){
 		.mask = STATX_BASIC_STATS | STATX_BTIME,
 		.blksize = SFS_BLOCK,
@@ -119,6 +110,12 @@ void op_statx(struct sfs_req *req)
 		.rdev_minor = (a.rdev & 0xff) | ((a.rdev >> 12) & 0xfff00),
 	};
 	sfs_reply_buf(req, &out, sizeof(out));
+}
+
+/* The only way to tell the time of birth. */
+void op_statx(struct sfs_req *req)
+{
+	sfs_getattr_push(req, reply_statx);
 }
 
 /* ---- changing ----------------------------------------------------------- */

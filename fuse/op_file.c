@@ -86,7 +86,27 @@ static void push_end(struct sfs_conn *conn, uint64_t ino, uint64_t size)
 	sfs_known_end(conn, ino, size - 1, byte);
 }
 
-int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr)
+/* With the contents' lock, so that nobody changes it. */
+static int getattr_and_push(struct sfs_req *req, struct sfs_attr *ret_attr)
+{
+	struct sfs_conn *conn = req->conn;
+	uint64_t ino = req->d.h->nodeid;
+	int ret;
+
+	ret = sfs_getattr(conn->fs, ino, ret_attr);
+	if (ret < 0 || !S_ISREG(ret_attr->mode))
+		return ret;
+	if (ret_attr->size &&
+	    sfs_handle_end_safe(&conn->handles, ino, ret_attr->size))
+		push_end(conn, ino, ret_attr->size);
+	/* others may rely on it from here on, not before */
+	sfs_handle_end_told(&conn->handles, ino, req->seq, ret_attr->size);
+	return 0;
+}
+
+void sfs_getattr_push(struct sfs_req *req,
+		      void (*reply)(struct sfs_req *req,
+				    const struct sfs_attr *attr))
 {
 	struct sfs_conn *conn = req->conn;
 	uint64_t ino = req->d.h->nodeid;
@@ -95,29 +115,28 @@ int sfs_getattr_push(struct sfs_req *req, struct sfs_attr *ret_attr)
 	int ret;
 
 	if (!atomic_load(&conn->vol->several) ||
-	    !sfs_handle_end_due(&conn->handles, ino, req->seq))
-		return sfs_getattr(conn->fs, ino, ret_attr);
-	ret = sfs_use_begin(conn->fs, ino, SFS_USE_READ, &use);
-	if (ret < 0)
-		return ret;
-	ret = sfs_getattr(conn->fs, ino, &attr);
-	if (ret == 0 && S_ISREG(attr.mode)) {
-		pthread_rwlock_rdlock(contents_lock(conn, ino));
-		/* once more, now that nobody changes it */
+	    !sfs_handle_end_due(&conn->handles, ino, req->seq)) {
 		ret = sfs_getattr(conn->fs, ino, &attr);
-		if (ret == 0 && attr.size &&
-		    sfs_handle_end_safe(&conn->handles, ino, attr.size))
-			push_end(conn, ino, attr.size);
-		/* others may rely on it from here on, not before */
-		if (ret == 0)
-			sfs_handle_end_told(&conn->handles, ino, req->seq,
-					    attr.size);
-		pthread_rwlock_unlock(contents_lock(conn, ino));
+		if (ret < 0)
+			sfs_reply_err(req, ret);
+		else
+			reply(req, &attr);
+		return;
 	}
+	ret = sfs_use_begin(conn->fs, ino, SFS_USE_READ, &use);
+	if (ret < 0) {
+		sfs_reply_err(req, ret);
+		return;
+	}
+	pthread_rwlock_rdlock(contents_lock(conn, ino));
+	ret = getattr_and_push(req, &attr);
+	pthread_rwlock_unlock(contents_lock(conn, ino));
+	if (ret < 0)
+		sfs_reply_err(req, ret);
+	else
+		reply(req, &attr);
+	sfs_known_answered(conn);
 	sfs_use_end(conn->fs, &use);
-	if (ret == 0)
-		*ret_attr = attr;
-	return ret;
 }
 
 /* ---- opening ------------------------------------------------------------ */
@@ -221,6 +240,8 @@ static int read_contents(struct sfs_req *req, bool pages, uint32_t use_flags)
 	pthread_rwlock_unlock(contents_lock(conn, ino));
 	if (n >= 0)
 		sfs_reply_buf(req, req->buf, n);
+	if (n >= 0 && n < size && pages)
+		sfs_known_answered(conn);
 	/* in here because it would wait for the lock */
 	if (n > 0 && !conn->noatime && !(in->flags & O_NOATIME))
 		sfs_touch_atime(conn->fs, ino);

@@ -10,8 +10,7 @@ if [ "$(id -u)" != 0 ]; then
 	tap_done
 fi
 both() { # test
-	rm -rf "${MNT:?}/$1"
-	mkdir "$MNT/$1" &&
+	rm -rf "${MNT:?}/$1" && mkdir "$MNT/$1" &&
 		limited "$T/coherent" "$1" "$MNT/$1" "$(mnt 2)/$1"
 }
 

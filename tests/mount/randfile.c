@@ -20,7 +20,9 @@
  * FILE may be several paths with colons between them: of the same file on
  * several mounts.  Each operation is on a random one of them, and has to see
  * what all others did.  "mapread" only reads from mappings (a FUSE server does
- * not learn of stores in time), and asks for the size before.
+ * not learn of stores in time), and asks for the size before.  With "late_end"
+ * a read of the page cache may go on with zeroes behind the end of a file that
+ * another mount has made shorter (docs/fuse.md).
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -58,7 +60,7 @@ static uint64_t max_bytes;
 static unsigned char *model;	/* max_bytes, zero behind size */
 static uint64_t size;
 static unsigned char *buf;	/* MAX_IO bytes, of whole pages */
-static bool use_mmap, use_mapread, use_direct, use_msync;
+static bool use_mmap, use_mapread, use_direct, use_msync, late_end;
 static unsigned char next_byte;
 
 static char told[NR_TOLD][112];
@@ -221,6 +223,11 @@ static void op_read(void)
 	     (unsigned long long)len);
 	from = rnd(2) ? on->fd : on->read_fd;
 	got = pread(from, buf, len, off);
+	/* the kernel may not have learned in time that the file is shorter */
+	if (late_end && from == on->read_fd && got > (ssize_t)want) {
+		for (; got > (ssize_t)want; got--)
+			WANT(!buf[got - 1]);
+	}
 	if (got != (ssize_t)want)
 		wrong("read %zd and not %llu bytes%s", got,
 		      (unsigned long long)want,
@@ -520,7 +527,7 @@ int main(int argc, char **argv)
 	char *p;
 
 	if (argc < 6) {
-		fprintf(stderr, "usage: randfile FILE MODEL SEED COUNT BYTES [mmap] [mapread] [direct] [msync]\n");
+		fprintf(stderr, "usage: randfile FILE MODEL SEED COUNT BYTES [mmap] [mapread] [direct] [msync] [late_end]\n");
 		return 2;
 	}
 	for (p = strtok(argv[1], ":"); p; p = strtok(NULL, ":")) {
@@ -539,6 +546,7 @@ int main(int argc, char **argv)
 		use_mapread |= !strcmp(argv[i], "mapread");
 		use_direct |= !strcmp(argv[i], "direct");
 		use_msync |= !strcmp(argv[i], "msync");
+		late_end |= !strcmp(argv[i], "late_end");
 	}
 	model = calloc(1, max_bytes);
 	buf = aligned_alloc(PAGE, MAX_IO);

@@ -17,6 +17,8 @@ MODEL=$SCRATCH/model
 mkdir -p "$MODEL"
 mapped=mapread
 ! can stores || mapped=mmap
+late=
+can exact_end || late=late_end
 
 names() {
 	seed=$((seed + 1))
@@ -32,7 +34,7 @@ contents() {
 	for way in plain "$mapped" direct; do
 		timeout -k 5 $((LIMIT * 2)) "$T/randfile" \
 			"$(on_all "$way")" "$SCRATCH/$way.model" "$seed" \
-			"$(scaled 1500 150)" 1m "$way" \
+			"$(scaled 1500 150)" 1m "$way" $late \
 			>"$SCRATCH/$way.out" 2>&1 </dev/null &
 		pids="$pids $!"
 	done

@@ -142,6 +142,8 @@ can() { # feature
 		why="sync and syncfs do not reach a FUSE server" ;;
 	stores)
 		why="a FUSE server learns of stores when pages are written" ;;
+	exact_end)
+		why="the kernel may believe in the old end of a file" ;;
 	several_mounts)
 		return 0 ;;
 	esac

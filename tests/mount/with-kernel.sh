@@ -172,7 +172,7 @@ can() { # feature
 	power_cut)
 		command -v dmsetup >/dev/null && modprobe -q dm-mod && return
 		why="no device mapper to cut the power with" ;;
-	shared_mmap|stores|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
+	shared_mmap|stores|exact_end|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
 		return 0 ;;
 	esac
 	return 1
