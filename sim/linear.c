@@ -30,6 +30,7 @@
 #define MAX_STATES 192
 #define SHOW_CALLS 60
 #define WHY 300
+#define MAX_SHUFFLES 40
 
 struct event {
 	struct many_call *call;
@@ -423,12 +424,30 @@ void lin_settle(struct lin *l, const struct sim_tree *t)
 	settled(l);
 }
 
-void lin_crash(struct lin *l, const struct sim_tree *t,
+/* In the order of their ends at first, then any. */
+static void shuffle(struct many_call **calls, u32 nr, u32 try)
+{
+	u64 rng = try;
+	u32 i;
+	u32 k;
+
+	for (i = 1; i < nr; i++) {
+		for (k = i; k; k--) {
+			if (try ? !sim_one_in(&rng, 2) :
+				  calls[k - 1]->end <= calls[k]->end)
+				break;
+			swap(calls[k - 1], calls[k]);
+		}
+	}
+}
+
+void lin_crash(struct lin *l, const struct sim_tree *t, struct sfs_fs *fs,
 	       const struct lin_fate *fate)
 {
 	struct many_call *running[MANY_MAX_ACTORS];
 	struct lin_state *found = NULL;
 	char why[WHY] = "";
+	u32 tries;
 	u32 nr = 0;
 	u32 i;
 
@@ -442,9 +461,12 @@ void lin_crash(struct lin *l, const struct sim_tree *t,
 		if (l->running[i])
 			running[nr++] = l->running[i];
 	}
-	for (i = 0; i < l->nr_states && !found; i++)
-		found = lin_crash_state(l->m, l->base, l->states[i], running,
-					nr, t, fate, why, WHY);
+	for (tries = 0; tries < MAX_SHUFFLES && !found; tries++) {
+		shuffle(running, nr, tries);
+		for (i = 0; i < l->nr_states && !found; i++)
+			found = lin_crash_state(l->m, l->base, l->states[i],
+						running, nr, t, fate, why, WHY);
+	}
 	if (!found) {
 		for (i = l->nr_calls > 60 ? l->nr_calls - 60 : 0;
 		     i < l->nr_calls; i++)
@@ -464,6 +486,7 @@ void lin_crash(struct lin *l, const struct sim_tree *t,
 	l->blurred = false;
 	memset(l->running, 0, sizeof(l->running));
 	lin_tree_learn(found, t);
+	lin_crash_unnamed(found, fs);
 	settled(l);
 }
 

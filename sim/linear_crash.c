@@ -274,3 +274,31 @@ struct lin_state *lin_crash_state(const struct many *m,
 	kvfree(r);
 	return found;
 }
+
+/* Who has no name is not in the tree: what it is now has to be asked for. */
+void lin_crash_unnamed(struct lin_state *st, struct sfs_fs *fs)
+{
+	u8 *buf = sim_buf(PM_FILE_MAX);
+	struct sfs_attr at = {};
+	struct pm_inode *in;
+	u32 i;
+
+	for (i = 0; i < PM_MAX_INODES; i++) {
+		in = &st->pm->inodes[i];
+		if (!in->ino || in->nlink || sfs_getattr(fs, in->ino, &at))
+			continue;
+		in->mode = at.mode;
+		in->uid = at.uid;
+		in->gid = at.gid;
+		in->mtime = at.mtime;
+		in->ctime = at.ctime;
+		in->data_version = at.data_version;
+		in->data_seq = at.data_seq;
+		in->meta_seq = at.meta_seq;
+		st->open[i] = (struct lin_open) { };
+		if (S_ISREG(in->mode) && at.size <= PM_FILE_MAX &&
+		    sfs_file_read(fs, in->ino, 0, buf, at.size) == at.size)
+			lin_state_contents(st, in->ino, buf, at.size);
+	}
+	sim_buf_free(buf);
+}

@@ -181,11 +181,12 @@ struct lin_fate {
 	u64 durable;		/* its last transaction that surely is */
 };
 /*
- * Nothing runs, and some mounts have died: what @t shows now is what they have
- * left, or the run ends.  Goes on from there.
+ * Nothing runs, and some mounts have died: what @t, read from @fs, shows now is
+ * what they have left, or the run ends.  Goes on from there.
  */
-void lin_crash(struct lin *l, const struct sim_tree *t,
+void lin_crash(struct lin *l, const struct sim_tree *t, struct sfs_fs *fs,
 	       const struct lin_fate *fate);
+void lin_crash_unnamed(struct lin_state *st, struct sfs_fs *fs);
 /* The state that is left of @st, which came from @base; NULL and why not. */
 struct lin_state *lin_crash_state(const struct many *m,
 				  const struct lin_state *base,

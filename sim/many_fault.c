@@ -96,7 +96,7 @@ static void recover(struct many *m)
 	sim_check(w, "after a crash");
 	many_up(m);
 	t = sim_tree_read(w);
-	lin_crash(m->lin, t, fate);
+	lin_crash(m->lin, t, m->w->fs, fate);
 	sim_tree_free(t);
 }
 
@@ -325,7 +325,7 @@ static void one_death(struct many *m, u32 scale)
 	many_flush_all(m);
 	m->w->fs = m->mounts[sim_rnd(&m->w->rng, m->opts.nr_mounts)].fs;
 	t = sim_tree_read(m->w);
-	lin_crash(m->lin, t, fate);
+	lin_crash(m->lin, t, m->w->fs, fate);
 	sim_tree_free(t);
 	many_compare(m, sim_one_in(&m->w->rng, 2));
 }

@@ -31,6 +31,7 @@ struct many_wire {
 	int lost_side;
 	u32 paused;		/* bits of mounts */
 	bool stop;
+	bool talk;
 	struct shim_task *task;
 };
 
@@ -51,10 +52,9 @@ static bool odds(struct many_wire *wi, u32 one_in)
 	return one_in && sim_one_in(&wi->rng, one_in);
 }
 
-static enum sfs_wire_fate fate(void *arg, struct sfs_conn *conn, int to_side,
-			       const struct sfs_msg *msg)
+static enum sfs_wire_fate decide(struct many_wire *wi, struct sfs_conn *conn,
+				 int to_side, const struct sfs_msg *msg)
 {
-	struct many_wire *wi = arg;
 	struct many_mount *mnt = mount_of(wi, le64_to_cpu(msg->hdr.rid));
 
 	while (mnt && (wi->paused >> mnt->nr & 1) && !sfs_conn_is_shut(conn))
@@ -73,11 +73,43 @@ static enum sfs_wire_fate fate(void *arg, struct sfs_conn *conn, int to_side,
 	return odds(wi, wi->cut) ? SFS_WIRE_CUT : SFS_WIRE_PASS;
 }
 
+/* SIM_WIRE=1: a line a message, with the first words of what is in it. */
+static void show(struct many_wire *wi, int to_side, const struct sfs_msg *msg,
+		 enum sfs_wire_fate fate)
+{
+	static const char *const fates[] = { "", " LOST", " TWICE", " CUT" };
+	struct many_mount *mnt = mount_of(wi, le64_to_cpu(msg->hdr.rid));
+	const __le64 *w = (const void *)msg->payload;
+	u32 nr = min(sfs_msg_len(msg) / 8, 4U);
+	u32 i;
+
+	shim_eprintf("  %llu ms: mount %d %s server: type %u%s seq %llu:",
+		     shim_clock_ns() / 1000000, mnt ? (int)mnt->nr : -1,
+		     to_side ? "->" : "<-", le16_to_cpu(msg->hdr.type),
+		     msg->hdr.is_reply ? " (reply)" : "",
+		     le64_to_cpu(msg->hdr.seq));
+	for (i = 0; i < nr; i++)
+		shim_eprintf(" %llx", le64_to_cpu(w[i]));
+	shim_eprintf("%s\n", fates[fate]);
+}
+
+static enum sfs_wire_fate fate(void *arg, struct sfs_conn *conn, int to_side,
+			       const struct sfs_msg *msg)
+{
+	struct many_wire *wi = arg;
+	enum sfs_wire_fate fate = decide(wi, conn, to_side, msg);
+
+	if (wi->talk)
+		show(wi, to_side, msg, fate);
+	return fate;
+}
+
 void many_wire_create(struct many *m)
 {
 	struct many_wire *wi = sim_zalloc(sizeof(*wi));
 
 	wi->m = m;
+	wi->talk = shim_getenv("SIM_WIRE");
 	wi->rng = sim_rnd(&m->w->rng, 1ULL << 48);
 	m->wire = wi;
 }

@@ -131,6 +131,7 @@ static void on_revoke(struct sfs_fs *fs, const struct sfs_msg *msg)
 		(const struct sfs_msg_lock_revoke *)msg->payload;
 	struct sfs_msg_lock_release rel = {};
 	struct sfs_lock_shard *shard;
+	struct sfs_lock *lk;
 	bool answer;
 	u64 id;
 
@@ -142,8 +143,12 @@ static void on_revoke(struct sfs_fs *fs, const struct sfs_msg *msg)
 	rel.id = body->id;
 	rel.epoch = body->epoch;
 	spin_lock(&shard->lock);
-	answer = on_revoke_locked(fs, sfs_lock_find(shard, id), le64_to_cpu(body->epoch),
-				  body->keep, &rel.keep);
+	lk = sfs_lock_find(shard, id);
+	answer = on_revoke_locked(fs, lk, le64_to_cpu(body->epoch), body->keep,
+				  &rel.keep);
+	/* the release that said so may be lost, or nobody has asked before */
+	if (lk)
+		sfs_lock_fill_in_use(lk, &rel.in_use);
 	spin_unlock(&shard->lock);
 	if (answer && !sfs_lock_release_pending(fs, id, le64_to_cpu(body->epoch)))
 		sfs_lock_send_release(fs, &rel);
@@ -175,6 +180,22 @@ static void on_ask(struct sfs_fs *fs, const struct sfs_msg *msg)
 		sfs_lock_send_in_use(fs, id, &in_use);
 }
 
+/* What the grant said of it is of the past then. */
+static void forget_others(struct sfs_fs *fs, u64 ino, u64 epoch)
+{
+	u64 id = sfs_lock_of_ino(ino);
+	struct sfs_lock_shard *shard = sfs_lock_shard(fs, id);
+	u32 i = ino - sfs_lock_first_ino(id);
+	struct sfs_lock *lk;
+
+	spin_lock(&shard->lock);
+	lk = sfs_lock_find(shard, id);
+	if (lk && lk->others && lk->mode != SFS_LOCK_NONE &&
+	    lk->epoch == epoch)
+		lk->others[i / 64] &= ~(1ULL << (i % 64));
+	spin_unlock(&shard->lock);
+}
+
 static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 {
 	const struct sfs_msg_lock_unused *body =
@@ -182,6 +203,9 @@ static void on_unused(struct sfs_fs *fs, const struct sfs_msg *msg)
 
 	if (sfs_msg_len(msg) < sizeof(*body))
 		return;
+	if (body->ino)
+		forget_others(fs, le64_to_cpu(body->ino),
+			      le64_to_cpu(body->epoch));
 	mutex_lock(&fs->unused_mutex);
 	if (fs->unused)
 		fs->unused(fs, le64_to_cpu(body->ino));

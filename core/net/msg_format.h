@@ -275,6 +275,7 @@ struct sfs_msg_lock_watch {
 };
 struct sfs_msg_lock_unused {
 	__le64 ino;
+	__le64 epoch;		/* of the lock, if the mount has it; 0 */
 };
 
 /*

@@ -424,7 +424,7 @@ static bool has_in_use(const struct user *user, u64 ino)
 	return le64_to_cpu(user->in_use.bits[i / 64]) >> (i % 64) & 1;
 }
 
-static void send_unused(struct sfs_session *sess, u64 ino)
+static void send_unused(struct sfs_session *sess, u64 ino, u64 epoch)
 {
 	struct sfs_msg_lock_unused *body;
 	struct sfs_msg *msg;
@@ -432,6 +432,7 @@ static void send_unused(struct sfs_session *sess, u64 ino)
 	msg = sfs_msg_alloc_wait(SFS_MSG_LOCK_UNUSED, sizeof(*body));
 	body = (struct sfs_msg_lock_unused *)msg->payload;
 	body->ino = cpu_to_le64(ino);
+	body->epoch = cpu_to_le64(epoch);
 	sfs_srv_send(sess, msg);
 }
 
@@ -462,10 +463,12 @@ static void look_at_watches(struct srv_lock *lk)
 {
 	struct watch *w;
 	struct watch *tmp;
+	struct holder *h;
 
 	list_for_each_entry_safe(w, tmp, &lk->watches, head) {
 		if (!in_use_elsewhere(lk, w)) {
-			send_unused(w->sess, w->ino);
+			h = holder_of(lk, w->sess);
+			send_unused(w->sess, w->ino, h ? h->epoch : 0);
 			watch_del(w);
 		}
 	}
@@ -804,7 +807,7 @@ static void hand_out_work(struct sfs_session *gone)
 	sfs_store_lock(srv->store);
 	list_for_each_entry(sess, &srv->sessions, head) {
 		if (sess != gone && sess->joined) {
-			send_unused(sess, 0);
+			send_unused(sess, 0, 0);
 			break;
 		}
 	}

@@ -12,6 +12,10 @@
  * they are often in use; some are odd.  Some files and directories are held
  * open, and used on after they have lost their names.
  *
+ * DIR may be several paths with colons between them: of the same directory on
+ * several mounts.  Each operation is on a random one of them; what is held open
+ * stays with the mount it was opened on, also when another one takes its name.
+ *
  * What filesystems may do differently is not compared: sizes of directories,
  * inode numbers, times that nobody set.
  */
@@ -32,6 +36,9 @@
 
 static uint64_t state;
 static int top[2];		/* the two directories */
+#define MAX_MOUNTS 16
+static int mounts[MAX_MOUNTS];	/* top[0] is one of them */
+static unsigned int nr_mounts, on;
 static int held[NR_HELD][2];	/* -1: none */
 static char told[NR_TOLD][200];
 static unsigned int nr_told;
@@ -122,8 +129,8 @@ static void same(const char *what, const char *a, const char *b,
 
 	show(one, a);
 	show(two, b ? b : "");
-	snprintf(told[nr_told++ % NR_TOLD], sizeof(told[0]), "%s %s %s: %ld",
-		 what, one, two, result[0]);
+	snprintf(told[nr_told++ % NR_TOLD], sizeof(told[0]),
+		 "[%u] %s %s %s: %ld", on, what, one, two, result[0]);
 	if (result[0] != result[1])
 		wrong("%s %s %s: %ld (%s) and not %ld (%s)", what, one, two,
 		      result[0], result[0] < 0 ? strerror(-result[0]) : "",
@@ -298,6 +305,10 @@ static void one_op(void)
 	char a[2000], b[2000];
 	unsigned int flags;
 
+	if (nr_mounts > 1) {
+		on = rnd(nr_mounts);
+		top[0] = mounts[on];
+	}
 	some_path(a);
 	some_path(b);
 	switch (rnd(12)) {
@@ -428,10 +439,22 @@ static void compare_trees(int *dir, int depth)
 	closedir(d);
 }
 
+/* Each mount has the same. */
+static void compare_all(void)
+{
+	for (on = 0; on < nr_mounts; on++) {
+		top[0] = mounts[on];
+		nr_linked = 0;
+		compare_trees(top, 0);
+	}
+	on = 0;
+	top[0] = mounts[0];
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count, n;
-	int i;
+	char *p;
 
 	if (argc != 5) {
 		fprintf(stderr, "usage: randname DIR MODEL SEED COUNT\n");
@@ -440,21 +463,22 @@ int main(int argc, char **argv)
 	state = number(argv[3]) * 2 + 1;
 	count = number(argv[4]);
 	umask(0);
-	for (i = 0; i < 2; i++) {
-		top[i] = open(argv[1 + i], O_RDONLY | O_DIRECTORY);
-		CHECK(top[i] >= 0);
+	for (p = strtok(argv[1], ":"); p; p = strtok(NULL, ":")) {
+		CHECK(nr_mounts < MAX_MOUNTS);
+		mounts[nr_mounts] = open(p, O_RDONLY | O_DIRECTORY);
+		CHECK(mounts[nr_mounts++] >= 0);
 	}
+	CHECK(nr_mounts);
+	top[1] = open(argv[2], O_RDONLY | O_DIRECTORY);
+	CHECK(top[1] >= 0);
 	memset(held, -1, sizeof(held));
-	compare_trees(top, 0);
+	compare_all();
 	for (n = 1; n <= count; n++) {
 		one_op();
-		if (n % 1000 == 0) {
-			nr_linked = 0;
-			compare_trees(top, 0);
-		}
+		if (n % 1000 == 0)
+			compare_all();
 	}
-	nr_linked = 0;
-	compare_trees(top, 0);
+	compare_all();
 	/* contents of all files, and then what FUSE knows instead of it */
 	CHECK(syncfs(top[0]) == 0);
 	CHECK(fsync(top[0]) == 0);

@@ -55,9 +55,15 @@ images() { # megabytes
 }
 
 # The same volume once more.
-mount_elsewhere() { # directory
-	limited mount -i -t scoutfs -o "metadev_path=$META" \
+mount_elsewhere() { # directory, options
+	limited mount -i -t scoutfs -o "metadev_path=$META${2:+,$2}" \
 		"$DATA" "$1" </dev/null
+}
+
+# Tasks that wait, in the kernel's log.
+host_stacks() {
+	echo w >/proc/sysrq-trigger
+	dmesg | tail -n 400
 }
 
 # -i: not through the helper, which is for FUSE.
@@ -166,7 +172,7 @@ can() { # feature
 	power_cut)
 		command -v dmsetup >/dev/null && modprobe -q dm-mod && return
 		why="no device mapper to cut the power with" ;;
-	shared_mmap|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
+	shared_mmap|stores|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
 		return 0 ;;
 	esac
 	return 1
@@ -180,7 +186,7 @@ fixture_cleanup() {
 	local i dir dev
 
 	[ -z "$cut_pid" ] || wait "$cut_pid"
-	for dir in "$MNT" "$SCRATCH/other"; do
+	for dir in "$MNT" "$SCRATCH/other" "$SCRATCH"/mnt[0-9]*; do
 		for i in $(seq 100); do
 			timeout 10 umount "$dir" 2>/dev/null ||
 				timeout 10 umount -l "$dir" 2>/dev/null || break
