@@ -54,9 +54,9 @@ images() { # megabytes
 		DATA=$(losetup -f --show "$SCRATCH/data.img")
 }
 
-# The same volume once more.
+# The same volume once more, with a superblock of its own.
 mount_elsewhere() { # directory, options
-	limited mount -i -t scoutfs -o "metadev_path=$META${2:+,$2}" \
+	limited mount -i -t scoutfs -o "metadev_path=$META,separate${2:+,$2}" \
 		"$DATA" "$1" </dev/null
 }
 
@@ -66,10 +66,31 @@ host_stacks() {
 	dmesg | tail -n 400
 }
 
+# The same superblock once more.
+mount_shared() { # directory, options
+	limited mount -i -t scoutfs -o "metadev_path=$META${2:+,$2}" \
+		"$DATA" "$1" </dev/null
+}
+
+# REVOKE=N: a cluster lock is given up after each Nth use, of those that were the
+# last one at their time, or kept for reading alone.  Triggers are the volume's.
+arm_revokes() {
+	local dir=/sys/kernel/debug/scoutfs trigger
+
+	[ -n "${REVOKE:-}" ] || return 0
+	mountpoint -q /sys/kernel/debug ||
+		mount -t debugfs none /sys/kernel/debug || return
+	for trigger in "$dir"/*/trigger; do
+		echo "$REVOKE" >"$trigger/REVOKE" &&
+			echo $((REVOKE + 1)) >"$trigger/DOWNGRADE" || return
+	done
+}
+
 # -i: not through the helper, which is for FUSE.
 mount_devices() { # metadata, data, options
 	limited mount -i -t scoutfs \
-		-o "metadev_path=$1${3:+,$3}" "$2" "$MNT" </dev/null
+		-o "metadev_path=$1${3:+,$3}" "$2" "$MNT" </dev/null &&
+		arm_revokes
 }
 
 mount_volume() { # options
