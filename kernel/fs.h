@@ -139,8 +139,8 @@ struct sfs_ki {
 	unsigned long gen;		/* A */
 	unsigned long attr_gen;		/* L(lock), in a use; read anywhere */
 	struct mutex lock;		/* who refreshes */
-	struct mutex flock_mutex;	/* who records file locks, lock.c */
 	struct rw_semaphore core_sem;	/* Excl(ino) and Shared(ino) of api.h */
+	struct mutex flock_mutex;	/* who records file locks, lock.c */
 	struct sfs_time crtime;		/* I */
 
 	/* revoke.c */

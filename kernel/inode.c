@@ -53,9 +53,9 @@ static void ki_init_once(void *obj)
 
 	inode_init_once(&ki->vfs);
 	mutex_init(&ki->lock);
-	mutex_init(&ki->flock_mutex);
 	init_rwsem(&ki->core_sem);
 	spin_lock_init(&ki->open_lock);
+	mutex_init(&ki->flock_mutex);
 }
 
 int sfs_inode_cache_init(void)

@@ -8,6 +8,7 @@
  *	sim run [--seed N] [--kind K] [--scale N] [--runs N]
  *	sim seq1 | seq2 [FIRST [COUNT]]	all sequences of one or two operations
  *	sim kinds			what there is
+ *	sim rules			what SIM_BREAK=RULE breaks
  *
  * A run is a kind and a seed; a failure ends the program and begins with both
  * and the commit.  In a campaign the kind follows from the seed.
@@ -17,6 +18,7 @@
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "shim/shim.h"
 
 #ifndef SIM_COMMIT
@@ -50,13 +52,13 @@ const struct sim_kind sim_kinds[] = {
 	{ "shared-wire", "the same, and messages that are lost, late, repeated",
 	  sim_run_shared_wire, 2, true },
 	{ "many", "several mounts, programs on the same objects",
-	  sim_run_many, 0 },
+	  sim_run_many, 6 },
 	{ "many-kill", "the same, and servers that die", sim_run_many_kill,
-	  0 },
+	  6 },
 	{ "many-wire", "the same, and messages that are lost, late, repeated",
-	  sim_run_many_wire, 0, true },
-	{ "many-die", "the same, and mounts that die", sim_run_many_die, 0 },
-	{ "many-crash", "the same, and power cuts", sim_run_many_crash, 0 },
+	  sim_run_many_wire, 6, true },
+	{ "many-die", "the same, and mounts that die", sim_run_many_die, 6 },
+	{ "many-crash", "the same, and power cuts", sim_run_many_crash, 6 },
 	{ "seq1", "one operation (number SEED), a power cut at every write",
 	  sim_run_seq1, 1 },
 	{ "seq2", "two operations, with and without a sync between them",
@@ -158,7 +160,7 @@ static int usage(void)
 {
 	shim_eprintf("usage: sim smoke | campaign MINUTES [SEED] | replay SEED [KIND [SCALE]] |\n"
 		     "       run [--seed N] [--kind KIND] [--scale N] [--runs N] |\n"
-		     "       seq1 [FIRST [COUNT]] | seq2 [FIRST [COUNT]] | kinds\n");
+		     "       seq1 [FIRST [COUNT]] | seq2 [FIRST [COUNT]] | kinds | rules\n");
 	return 2;
 }
 
@@ -168,6 +170,15 @@ static int cmd_kinds(void)
 
 	for (k = sim_kinds; k->name; k++)
 		shim_printf("%-10s %s\n", k->name, k->what);
+	return 0;
+}
+
+/* Each is broken for a whole process by the environment; see mutants.sh. */
+static int cmd_rules(void)
+{
+#define RULE(name, text) shim_printf("%-12s %s\n", #name, text);
+	SFS_BROKEN(RULE)
+#undef RULE
 	return 0;
 }
 
@@ -319,7 +330,8 @@ static void smoke_regressions(void)
 static void smoke_exact(void)
 {
 	static const char *const kinds[] = { "plain", "crash", "every",
-					     "nomem", "eio-write" };
+					     "nomem", "eio-write", "many",
+					     "many-wire" };
 	u64 start = shim_wall_ns();
 	u64 trace;
 	u32 i;
@@ -350,6 +362,15 @@ static int cmd_smoke(void)
 	smoke_kind("eio-write", 1, 30, 1);
 	smoke_kind("nomem", 1, 40, 1);
 	smoke_kind("flip", 1, 40, 1);
+	smoke_kind("shared", 1, 20, 1);
+	smoke_kind("shared-crash", 1, 20, 1);
+	smoke_kind("shared-kill", 1, 10, 1);
+	smoke_kind("shared-wire", 1, 10, 1);
+	smoke_kind("many", 1, 16, 1);
+	smoke_kind("many-crash", 1, 20, 1);
+	smoke_kind("many-die", 1, 20, 1);
+	smoke_kind("many-kill", 1, 16, 1);
+	smoke_kind("many-wire", 1, 16, 1);
 	smoke_kind("fill", 1, 2, 1);
 	smoke_kind("seq1", 0, sim_nr_seq1(), 1);
 	smoke_kind("seq2", 0, sim_nr_seq2() / 53, 53);
@@ -401,5 +422,7 @@ int main(int argc, char **argv)
 			       argv + 2);
 	if (!strcmp(argv[1], "kinds"))
 		return cmd_kinds();
+	if (!strcmp(argv[1], "rules"))
+		return cmd_rules();
 	return usage();
 }

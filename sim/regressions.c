@@ -24,5 +24,12 @@ const struct sim_regression sim_regressions[] = {
 	{ "crash", 1882375477790444, 3, "a read that the power cut shortens" },
 	{ "every", 1882376012565660, 1, "a cut just before a look has ended" },
 	{ "nomem", 1882377682946895, 1, "a version of a poisoned transaction" },
+	{ "many-crash", 39, 1, "an inode that nobody has open any more" },
+	{ "many-kill", 21, 1, "the same" },
+	{ "many-die", 18, 1, "a revoke while a mount is discarded" },
+	{ "many-wire", 318, 1, "what is in use, in a release that was lost" },
+	{ "many-wire", 330, 1, "two open the first inode of a group" },
+	{ "many-kill", 359, 1, "two mounts say they have a lock" },
+	{ "shared-wire", 37, 1, "a greeting whose connection has ended" },
 	{ },
 };

@@ -250,19 +250,22 @@ static int name_to_ino(struct sfs_fs *fs, struct sfs_lockset *locks,
 	return ret;
 }
 
-int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
-	       const char *name, __u32 len, struct sfs_attr *ret_attr)
+/* The attributes of the inode that a name has now, or had a moment ago. */
+static int lookup_once(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
+		       const char *name, u32 len, u64 *ret_ino,
+		       struct sfs_attr *ret_attr)
 {
 	struct sfs_lockset locks;
 	struct sfs_inode si;
 	u64 ino;
 	int ret;
 
-	sfs_count(fs->cnt, op_lookup);
 	ret = sfs_locks_ino(fs, &locks, dir, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
 	ret = name_to_ino(fs, &locks, cred, dir, name, len, &si, &ino);
+	if (ret == 0)
+		*ret_ino = ino;
 	/* one lock after the other: the next may be a lower one */
 	if (ret == 0 && !sfs_locks_cover(&locks, ino, SFS_LOCK_READ)) {
 		sfs_locks_end(fs, &locks);
@@ -270,15 +273,31 @@ int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 		if (ret < 0)
 			return ret;
 	}
-	/*
-	 * Without exclusion the name may go, and its inode be deleted, between
-	 * the two reads: then it does not exist, as the answer says.
-	 */
 	if (ret == 0 && ino != dir)
 		ret = sfs_inode_read(fs, &locks, ino, &si);
 	if (ret == 0)
 		sfs_inode_to_attr(fs, &si, ret_attr);
 	sfs_locks_end(fs, &locks);
+	return ret;
+}
+
+int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
+	       const char *name, __u32 len, struct sfs_attr *ret_attr)
+{
+	u64 before;
+	u64 ino = 0;
+	int ret;
+
+	sfs_count(fs->cnt, op_lookup);
+	/*
+	 * Between the two reads the name may go to another inode and its own be
+	 * deleted.  Numbers are not used again, so each turn has another one.
+	 */
+	do {
+		before = ino;
+		ino = 0;
+		ret = lookup_once(fs, cred, dir, name, len, &ino, ret_attr);
+	} while (ret == -ENOENT && ino && ino != before);
 	return ret;
 }
 

@@ -97,8 +97,12 @@ int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
 	spin_lock(&lk->shard->lock);
 	has = lk->opens;
 	spin_unlock(&lk->shard->lock);
-	if (!has)
+again:
+	if (!has) {
 		new = kvzalloc(sizeof(*new), GFP_NOFS);
+		if (!new)
+			return -ENOMEM;
+	}
 	spin_lock(&lk->shard->lock);
 	if (!lk->opens) {
 		lk->opens = new;
@@ -110,8 +114,11 @@ int sfs_locks_opened(struct sfs_fs *fs, const struct sfs_lockset *set, u64 ino)
 		lk->opens->count[ino_index(ino)]++;
 	}
 	spin_unlock(&lk->shard->lock);
+	/* the last one was closed since we looked */
+	if (!has)
+		goto again;
 	kvfree(new);
-	return has ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Whoever waits for that is told, unless the lock is here: then on release. */
@@ -365,8 +372,8 @@ u32 sfs_locks_take_releases(struct sfs_fs *fs, u64 txn_nr,
 
 	spin_lock(&fs->txn_lock);
 	list_for_each_entry(rel, &fs->locks->releases, head) {
-		if (nr < max && !rel->sent && rel->txn_nr <= txn_nr) {
-			rel->sent = true;
+		if (nr < max && !rel->sent_nr && rel->txn_nr <= txn_nr) {
+			rel->sent_nr = txn_nr;
 			rels[nr++] = rel->body;
 		}
 	}
@@ -397,7 +404,7 @@ void sfs_locks_published(struct sfs_fs *fs)
 	struct sfs_lock_rel *rel;
 
 	while ((rel = next_published(fs))) {
-		if (!rel->sent)
+		if (!rel->sent_nr)
 			sfs_lock_send_release(fs, &rel->body);
 		kfree(rel);
 	}
