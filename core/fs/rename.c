@@ -21,6 +21,7 @@
  */
 #include "fs/fs.h"
 
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -166,7 +167,7 @@ static void rename_apply(struct sfs_fs *fs, struct sfs_hold *hold,
 	}
 }
 
-static int rename_do(struct sfs_fs *fs, struct rename *op)
+static noinline int rename_do(struct sfs_fs *fs, struct rename *op)
 {
 	struct sfs_need need = {};
 	struct sfs_hold hold;
@@ -230,8 +231,8 @@ static int rename_begin(struct sfs_fs *fs, struct sfs_lockset *locks,
 	return sfs_locks_begin(fs, locks);
 }
 
-/* 1 when @ino is a directory above @dir, or it. */
-static int is_under(struct sfs_fs *fs, u64 dir, u64 ino)
+/* 1 when @ino is a directory above @dir, or it.  Has a stack frame of its own. */
+static noinline int is_under(struct sfs_fs *fs, u64 dir, u64 ino)
 {
 	struct sfs_lockset locks;
 	struct sfs_inode si;
