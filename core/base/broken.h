@@ -23,7 +23,14 @@
 	X(NORESERVE, "counters go back when a server restarts")                \
 	X(STABLEFREE, "stable ignores open transactions")                      \
 	X(GREETOWN, "open sequences are not restated to a new server")         \
-	X(REVEAL, "effects are told before their log record is durable")
+	X(REVEAL, "effects are told before their log record is durable")       \
+	X(NONEED, "a grant is used before what others changed has come")       \
+	X(RELEARLY, "a lock is released before what it covers is published")   \
+	X(DUPGRANT, "grants that nobody asked for are taken")                  \
+	X(RELNOEPOCH, "a release counts for any grant")                        \
+	X(NOWRITEBACK, "a revoke does not write back")                         \
+	X(NODROP, "a revoke leaves what the host has cached")                  \
+	X(NOINUSE, "a release does not say what is in use")
 
 enum sfs_broken_rule {
 	SFS_BROKEN_BEFORE = SFS_NR_TRIGGERS - 1,

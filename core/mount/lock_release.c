@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "api.h"
+#include "base/broken.h"
 #include "base/report.h"
 #include "mount/publish.h"
 
@@ -225,14 +226,16 @@ static void clean_host(struct sfs_lock *lk, u8 keep)
 	int i;
 
 	if (is_group(lk) && lk->mode == SFS_LOCK_WRITE)
-		sfs_port_writeback(fs->host, fs, first, last);
+		if (!sfs_broken(fs->host, NOWRITEBACK))
+			sfs_port_writeback(fs->host, fs, first, last);
 	for (i = 0;; i++) {
 		wait_event(lk->shard->wait, !late_above(lk, keep));
 		spin_lock(&lk->shard->lock);
 		seen = lk->late_seq;
 		spin_unlock(&lk->shard->lock);
 		if (is_group(lk) && keep == SFS_LOCK_NONE)
-			sfs_port_invalidate(fs->host, fs, first, last);
+			if (!sfs_broken(fs->host, NODROP))
+				sfs_port_invalidate(fs->host, fs, first, last);
 		spin_lock(&lk->shard->lock);
 		if (!sfs_lock_nr_above(lk->nr_late, keep) &&
 		    (keep || lk->late_seq == seen || i == MAX_SWEEPS))
@@ -261,16 +264,18 @@ static void release(struct sfs_lock *lk, u8 keep)
 	struct sfs_lock_ask ask = {};
 	u64 txn_nr;
 	bool waits;
+	bool early = sfs_broken(fs->host, RELEARLY);
+	bool silent = sfs_broken(fs->host, NOINUSE);
 
 	while (!(rel = kzalloc(sizeof(*rel), GFP_NOFS)))
 		msleep(1);
 	clean_host(lk, keep);
-	txn_nr = lk->dirty_txn;
+	txn_nr = early ? 0 : lk->dirty_txn;
 	rel->txn_nr = txn_nr;
 	rel->body.id = cpu_to_le64(lk->id);
 	rel->body.epoch = cpu_to_le64(lk->epoch);
 	rel->body.keep = keep;
-	if (keep == SFS_LOCK_NONE)
+	if (keep == SFS_LOCK_NONE && !silent)
 		sfs_lock_fill_in_use(lk, &rel->body.in_use);
 	/* known as pending before anybody can ask for it */
 	waits = release_waits(fs, rel);

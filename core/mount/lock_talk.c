@@ -16,6 +16,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 #include "mount/session.h"
 
@@ -78,19 +79,23 @@ static void on_grant(struct sfs_fs *fs, const struct sfs_msg *msg)
 	struct sfs_lock_shard *shard = sfs_lock_shard(fs, id);
 	struct sfs_lock_ask ask = {};
 	struct sfs_lock *lk;
+	u64 need;
 	u64 *others;
+	bool any;
 
 	if (sfs_msg_len(msg) < sizeof(*body) || body->mode < SFS_LOCK_READ ||
 	    body->mode > SFS_LOCK_WRITE)
 		return;
 	sfs_count(fs->cnt, lock_grants);
 	others = sfs_lock_decode_others(&body->others);
+	need = sfs_broken(fs->host, NONEED) ? 0 :
+					      le64_to_cpu(body->need_version);
+	any = sfs_broken(fs->host, DUPGRANT);
 	spin_lock(&shard->lock);
 	lk = sfs_lock_find(shard, id);
-	if (lk && lk->req_nr && lk->req_nr == le64_to_cpu(body->nr) &&
-	    is_new(lk, epoch)) {
-		granted(lk, body->mode, epoch, le64_to_cpu(body->need_version),
-			le64_to_cpu(body->stamp));
+	if (lk && ((lk->req_nr && lk->req_nr == le64_to_cpu(body->nr) &&
+		    is_new(lk, epoch)) || (any && lk->mode == SFS_LOCK_NONE))) {
+		granted(lk, body->mode, epoch, need, le64_to_cpu(body->stamp));
 		sfs_lock_learn_others(lk, others);
 		others = NULL;
 		sfs_lock_serve(lk, &ask);

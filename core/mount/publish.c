@@ -232,6 +232,8 @@ static struct sfs_txn *freeze(struct sfs_fs *fs, int *ret_err)
 	struct sfs_memgen *gens[2];
 	struct sfs_txn *frozen = NULL;
 	struct sfs_txn *next;
+	bool still;
+	bool alone;
 	int ret;
 
 	*ret_err = -ENOMEM;
@@ -251,9 +253,11 @@ static struct sfs_txn *freeze(struct sfs_fs *fs, int *ret_err)
 		*ret_err = ret;
 		return NULL;
 	}
+	still = sfs_broken(fs->host, NOSTEP);
+	alone = sfs_broken(fs->host, NOLAMPORT);
 	spin_lock(&fs->txn_lock);
-	fs->now = max(fs->now + !sfs_broken(fs->host, NOSTEP), next->seq);
-	next->stamp = sfs_broken(fs->host, NOLAMPORT) ? next->seq : fs->now;
+	fs->now = max(fs->now + !still, next->seq);
+	next->stamp = alone ? next->seq : fs->now;
 	fs->frozen = fs->txn;
 	fs->txn = next;
 	fs->spare_seq = 0;

@@ -44,6 +44,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "base/broken.h"
 #include "base/report.h"
 #include "net/lock_names.h"
 #include "server/dump.h"
@@ -594,7 +595,9 @@ static void release(struct sfs_session *sess,
 	struct holder *h = lk ? holder_of(lk, sess) : NULL;
 	u8 keep = body->keep;
 
-	if (!h || h->epoch != le64_to_cpu(body->epoch) || keep >= h->mode)
+	if (!h || keep >= h->mode ||
+	    (h->epoch != le64_to_cpu(body->epoch) &&
+	     !sfs_broken(sess->srv->host, RELNOEPOCH)))
 		return;
 	if (h->mode == SFS_LOCK_WRITE)
 		was_written(lk, sess);
