@@ -272,7 +272,7 @@ help:
 	@echo "make fuzz       libFuzzer targets (clang), $(B)/libfuzzer"
 	@echo "make module     $(B)/kernel/VERSION/scoutfs.ko for the installed"
 	@echo "                6.1 and 6.12 headers; KDIR=DIR for another kernel"
-	@echo "make bench      $(B)/bench/work, which bench/vm runs"
+	@echo "make bench      what bench/vm and bench/several run"
 	@echo "make install    DESTDIR= PREFIX=/usr SBINDIR=PREFIX/sbin"
 	@echo "make clean      removes $(B)"
 	@echo "V=1 shows commands; B=DIR builds elsewhere; ./run-tests tests"

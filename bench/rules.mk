@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The program that bench/vm runs in its machines.
+# The programs that bench/vm and bench/several run.
 .PHONY: bench
-bench: $(B)/bench/work
+bench_programs := $(B)/bench/work $(B)/bench/mounts
+bench: $(bench_programs)
 $(B)/bench/%.o: WORLD = $(LIBC_CFLAGS)
-$(B)/bench/work: $(B)/bench/work.o
+$(bench_programs): %: %.o
 	$(call say,LINK,$@)
 	$(link)
-all_src += bench/work.c
+all_src += bench/work.c bench/mounts.c

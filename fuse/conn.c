@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The classic transport: one mount is one connection to the kernel, served by
- * several queues, each a clone of the /dev/fuse descriptor with a thread that
- * reads a request, works on it and replies.  A reply goes to the descriptor
- * its request came by.
+ * One mount: a mount of the core, the files that show it, and the classic
+ * transport: one connection to the kernel, served by several queues, each a
+ * clone of the /dev/fuse descriptor with a thread that reads a request,
+ * works on it and replies.  A reply goes to the descriptor its request came
+ * by.
  *
  * The message is read to 80 bytes before a page boundary, which is where the
  * data of a WRITE begins, so that it can go to the device as it is.
  *
  * Requests under way are found by their number for FUSE_INTERRUPT.  One that
- * still waits for a thread of a pool is answered with EINTR at once; one that
- * waits for a file lock is cancelled there, and one that is being worked on
- * learns of it through sfs_port_killed() when its caller
- * is about to die.  An interrupt that finds nothing has overtaken its request
- * or come too late: EAGAIN lets the kernel sort that out.
+ * still waits for a thread of a pool is answered with EINTR at once, where that
+ * may be; one that waits for a file lock is cancelled there, and one that is
+ * being worked on learns of it through sfs_port_killed() when its caller is
+ * about to die.  An interrupt that finds nothing has overtaken its request or
+ * come too late: EAGAIN lets the kernel sort that out.
  *
  * Threads end when the kernel has let go of the mount (ENODEV), or when told
  * to: a signal gets them out of a read, repeated until they have noticed.
@@ -33,6 +34,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,6 +103,21 @@ void sfs_reply_buf(struct sfs_req *req, const void *data, size_t len)
 	sfs_reply_two(req, data, len, NULL, 0);
 }
 
+/* Counted, so that the descriptor is not closed meanwhile. */
+static void notify(struct sfs_conn *conn, struct iovec *iov, int nr_iov)
+{
+	int fd;
+
+	atomic_fetch_add(&conn->nr_notifying, 1);
+	fd = atomic_load(&conn->notify_fd);
+	/* ENOENT: the kernel has no such inode, so nothing of it */
+	if (fd >= 0 && writev(fd, iov, nr_iov) < 0 && errno != ENOENT &&
+	    errno != ENODEV && errno != ENOTCONN)
+		sfs_log(SFS_LOG_WARN, "cannot have the kernel drop what it knows: %s",
+			strerror(errno));
+	atomic_fetch_sub(&conn->nr_notifying, 1);
+}
+
 void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 		      int64_t len)
 {
@@ -111,11 +128,33 @@ void sfs_notify_inval(struct sfs_conn *conn, uint64_t ino, int64_t off,
 	};
 	struct iovec iov[2] = { { &h, sizeof(h) }, { &out, sizeof(out) } };
 
-	/* ENOENT: the kernel has no such inode, so nothing of it */
-	if (writev(conn->queue[0].fd, iov, 2) < 0 && errno != ENOENT &&
-	    errno != ENODEV && errno != EBADF)
-		sfs_log(SFS_LOG_WARN, "cannot drop cached pages: %s",
-			strerror(errno));
+	notify(conn, iov, 2);
+}
+
+void sfs_notify_store(struct sfs_conn *conn, uint64_t ino, uint64_t off,
+		      char byte)
+{
+	struct fw_store_out out = { .ino = ino, .off = off, .size = 1 };
+	struct fw_out_header h = {
+		.len = sizeof(h) + sizeof(out) + 1,
+		.error = FW_NOTIFY_STORE,
+	};
+	struct iovec iov[3] = {
+		{ &h, sizeof(h) }, { &out, sizeof(out) }, { &byte, 1 },
+	};
+
+	notify(conn, iov, 3);
+}
+
+void sfs_notify_epoch(struct sfs_conn *conn)
+{
+	struct fw_out_header h = {
+		.len = sizeof(h),
+		.error = FW_NOTIFY_INC_EPOCH,
+	};
+	struct iovec iov[1] = { { &h, sizeof(h) } };
+
+	notify(conn, iov, 1);
 }
 
 /* ---- requests under way ------------------------------------------------- */
@@ -146,6 +185,19 @@ void sfs_req_deactivate(struct sfs_req *req)
 		p = &(*p)->active_next;
 	*p = req->active_next;
 	pthread_mutex_unlock(&conn->active_lock);
+}
+
+/*
+ * fsync(2) and ioctl(2) may end with EINTR whatever the signal is.  Others do
+ * not on a local filesystem, and a page that could not be read because of one
+ * is a SIGBUS; they are given up for a process that ends.
+ */
+static bool may_cancel(const struct sfs_req *req)
+{
+	uint32_t op = req->d.h->opcode;
+
+	return op == FW_FSYNC || op == FW_FSYNCDIR || op == FW_IOCTL ||
+	       sfs_thread_dying(req->d.h->pid);
 }
 
 /* With active_lock. */
@@ -227,7 +279,7 @@ static void interrupt(struct sfs_req *irq)
 		tid = req->d.h->pid;
 		atomic_store(&req->interrupted, 1);
 		/* being active keeps it from being freed meanwhile */
-		if (req->queued_in)
+		if (req->queued_in && may_cancel(req))
 			cancelled = sfs_workpool_cancel(req->queued_in, req);
 	}
 	pthread_mutex_unlock(&conn->active_lock);
@@ -239,17 +291,90 @@ static void interrupt(struct sfs_req *irq)
 	interrupt_lock(conn, ticket, tid);
 	if (cancelled) {
 		sfs_reply_err(req, -EINTR);
-		sfs_req_deactivate(req);
-		free(req);
+		sfs_req_free(req);
 	}
 }
 
-static int req_killed(void *arg)
+static bool is_resize(const struct sfs_req *req, uint64_t first, uint64_t last)
+{
+	const struct fw_setattr_in *in = req->d.arg;
+
+	return req->d.h->opcode == FW_SETATTR && (in->valid & FW_SET_SIZE) &&
+	       req->d.h->nodeid >= first && req->d.h->nodeid <= last;
+}
+
+void sfs_reqs_hurry(struct sfs_conn *conn, uint64_t first, uint64_t last)
+{
+	struct sfs_req *req;
+	unsigned int i;
+	int no;
+
+	pthread_mutex_lock(&conn->active_lock);
+	for (i = 0; i < NR_ACTIVE; i++) {
+		for (req = conn->active[i]; req; req = req->active_next) {
+			no = SFS_HURRY_NO;
+			if (is_resize(req, first, last))
+				atomic_compare_exchange_strong(
+					&req->hurry, &no, SFS_HURRY_ASKED);
+		}
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+}
+
+bool sfs_reqs_resizing(struct sfs_conn *conn, uint64_t ino)
+{
+	struct sfs_req *req;
+	bool found = false;
+	unsigned int i;
+
+	if (!sfs_handle_rdwr(&conn->handles, ino))
+		return false;
+	pthread_mutex_lock(&conn->active_lock);
+	for (i = 0; i < NR_ACTIVE && !found; i++) {
+		for (req = conn->active[i]; req; req = req->active_next) {
+			if (!is_resize(req, ino, ino) ||
+			    atomic_load(&req->hurry) == SFS_HURRY_BEGUN)
+				continue;
+			atomic_store(&req->drop_after, true);
+			found = true;
+		}
+	}
+	pthread_mutex_unlock(&conn->active_lock);
+	return found;
+}
+
+int sfs_req_killed(void *arg)
 {
 	struct sfs_req *req = arg;
 
-	return atomic_load(&req->interrupted) &&
-	       sfs_thread_dying(req->d.h->pid);
+	return atomic_load(&req->conn->stop) ||
+	       atomic_load(&req->hurry) == SFS_HURRY_ASKED ||
+	       (atomic_load(&req->interrupted) &&
+		sfs_thread_dying(req->d.h->pid));
+}
+
+void sfs_req_free(struct sfs_req *req)
+{
+	assert(req->replied && req->on_heap);
+	sfs_req_deactivate(req);
+	free(req->own_buf);
+	free(req);
+}
+
+bool sfs_req_room(struct sfs_req *req, size_t len)
+{
+	if (req->buf)
+		return true;
+	if (len > MAX_WRITE)
+		len = MAX_WRITE;
+	len = (len + PAGE - 1) / PAGE * PAGE;
+	if (posix_memalign(&req->own_buf, PAGE, len ? len : PAGE)) {
+		req->own_buf = NULL;
+		sfs_reply_err(req, -ENOMEM);
+		return false;
+	}
+	req->buf = req->own_buf;
+	return true;
 }
 
 /* ---- a queue ------------------------------------------------------------ */
@@ -281,6 +406,59 @@ static int read_msg(struct sfs_queue *q, void *buf, size_t *ret_len)
 	}
 }
 
+/*
+ * Pages, which somebody may have locked who is in our way, are never waited
+ * for by a thread of a queue; nor by what only hands something on.
+ */
+static bool may_wait(const struct sfs_req *req)
+{
+	const struct fw_read_in *rd = req->d.arg;
+	const struct fw_write_in *wr = req->d.arg;
+
+	switch (req->d.h->opcode) {
+	case FW_READ:
+		return rd->read_flags & FW_READ_LOCKOWNER;
+	case FW_WRITE:
+		return !(wr->write_flags & FW_WRITE_CACHE);
+	case FW_FORGET:
+	case FW_BATCH_FORGET:
+		return atomic_load(&req->conn->handles.nr_pins);
+	case FW_FSYNC:
+	case FW_FSYNCDIR:
+	case FW_IOCTL:
+	case FW_GETLK:
+	case FW_SETLK:
+	case FW_SETLKW:
+	case FW_FLUSH:
+	case FW_DESTROY:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
+ * With several mounts most requests may wait for a cluster lock.  One queue's
+ * thread is kept from that, so that somebody reads what comes next.
+ */
+static bool enter_inline(struct sfs_conn *conn)
+{
+	unsigned int nr = atomic_fetch_add(&conn->nr_inline, 1);
+
+	if (!atomic_load(&conn->vol->several) ||
+	    nr < atomic_load(&conn->max_inline))
+		return true;
+	atomic_fetch_sub(&conn->nr_inline, 1);
+	return false;
+}
+
+static void run_here(struct sfs_req *req)
+{
+	sfs_host_set_killed(sfs_req_killed, req);
+	sfs_dispatch(req);
+	sfs_host_set_killed(NULL, NULL);
+}
+
 static void handle_msg(struct sfs_queue *q, const void *msg, size_t len,
 		       void *reply_buf)
 {
@@ -305,9 +483,14 @@ static void handle_msg(struct sfs_queue *q, const void *msg, size_t len,
 		return;
 	}
 	sfs_req_activate(&req);
-	sfs_host_set_killed(req_killed, &req);
-	sfs_dispatch(&req);
-	sfs_host_set_killed(NULL, NULL);
+	if (!may_wait(&req)) {
+		run_here(&req);
+	} else if (!enter_inline(q->conn)) {
+		sfs_defer_all(&req, &q->conn->ops);
+	} else {
+		run_here(&req);
+		atomic_fetch_sub(&q->conn->nr_inline, 1);
+	}
 	assert(req.replied || req.deferred);
 	if (!req.deferred)
 		sfs_req_deactivate(&req);
@@ -317,7 +500,6 @@ static void *queue_main(void *arg)
 {
 	struct sfs_queue *q = arg;
 	struct sfs_conn *conn = q->conn;
-	uint64_t one = 1;
 	char *buf, *reply;
 	size_t len;
 	int ret;
@@ -338,9 +520,8 @@ static void *queue_main(void *arg)
 	munmap(buf, 2 * MSG_BYTES + 2 * PAGE);
 out:
 	atomic_store(&q->ended, true);
-	if (atomic_fetch_sub(&conn->nr_running, 1) == 1 &&
-	    write(conn->vol->event_fd, &one, sizeof(one)) < 0)
-		sfs_log(SFS_LOG_ERR, "eventfd: %s", strerror(errno));
+	if (atomic_fetch_sub(&conn->nr_running, 1) == 1)
+		sfs_volume_wake(conn->vol);
 	return NULL;
 }
 
@@ -472,17 +653,20 @@ static int start_queues(struct sfs_conn *conn, int fd)
 			/* one queue does everything, only slower */
 			sfs_log(SFS_LOG_WARN, "cannot clone /dev/fuse: %s",
 				strerror(-fd));
-			return 0;
+			break;
 		}
 		ret = start_queue(conn, fd);
 	}
+	/* none until it is known how many there are */
+	atomic_store(&conn->max_inline, conn->nr_queues - 1);
 	return ret;
 }
 
 static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
-				 unsigned int dev_minor, bool noatime)
+				 const struct sfs_options *opts)
 {
 	struct sfs_conn *conn = calloc(1, sizeof(*conn));
+	unsigned int i;
 
 	if (!conn)
 		return NULL;
@@ -493,43 +677,139 @@ static struct sfs_conn *new_conn(struct sfs_volume *vol, const char *dir,
 		return NULL;
 	}
 	conn->vol = vol;
-	conn->fs = vol->fs;
-	conn->dev_minor = dev_minor;
-	conn->noatime = noatime;
+	conn->opts = *opts;
+	conn->noatime = opts->mount_flags & MS_NOATIME;
 	pthread_mutex_init(&conn->active_lock, NULL);
 	sfs_lockers_init(&conn->lockers);
 	sfs_workpool_init(&conn->slow, 16);
 	sfs_workpool_init(&conn->user, 16);
 	sfs_workpool_init(&conn->notify, 16);
+	sfs_workpool_init(&conn->ops, 64);
+	sfs_workpool_init(&conn->pages, 64);
+	atomic_init(&conn->notify_fd, -1);
+	sfs_known_init(&conn->known);
+	sfs_stores_init(&conn->stores);
+	for (i = 0; i < NR_CONTENTS; i++)
+		pthread_rwlock_init(&conn->contents[i], NULL);
 	return conn;
 }
 
-int sfs_conn_start(struct sfs_volume *vol, int fd, const char *dir,
-		   unsigned int dev_minor, bool noatime,
-		   struct sfs_conn **ret_conn)
+static void add_conn(struct sfs_conn *conn)
 {
-	struct sfs_conn *conn = new_conn(vol, dir, dev_minor, noatime);
+	struct sfs_volume *vol = conn->vol;
+
+	pthread_mutex_lock(&vol->lock);
+	conn->next = vol->conns;
+	vol->conns = conn;
+	pthread_mutex_unlock(&vol->lock);
+}
+
+static void remove_conn(struct sfs_conn *conn)
+{
+	struct sfs_conn **p = &conn->vol->conns;
+
+	pthread_mutex_lock(&conn->vol->lock);
+	while (*p && *p != conn)
+		p = &(*p)->next;
+	if (*p)
+		*p = conn->next;
+	pthread_mutex_unlock(&conn->vol->lock);
+}
+
+static bool needs_names_expired(struct sfs_volume *vol)
+{
+	struct sfs_conn *conn = vol->conns;
+
+	while (conn && conn->session.minor >= FW_MINOR_EPOCH)
+		conn = conn->next;
+	return conn;
+}
+
+/* Before the core is mounted again: from here on nothing is cached as alone. */
+static void count_mount(struct sfs_volume *vol)
+{
+	struct timespec ts = { 0 };
+	bool wait = false;
+	unsigned int ms;
+
+	sfs_known_names_expire(&ms);
+	pthread_mutex_lock(&vol->lock);
+	if (++vol->nr_mounts > 1 || vol->host->revoke_one_in) {
+		wait = !atomic_exchange(&vol->several, true) &&
+		       needs_names_expired(vol);
+	}
+	pthread_mutex_unlock(&vol->lock);
+	if (!wait)
+		return;
+	ts.tv_sec = ms / 1000;
+	ts.tv_nsec = ms % 1000 * 1000000L;
+	nanosleep(&ts, NULL);
+}
+
+static void uncount_mount(struct sfs_volume *vol)
+{
+	pthread_mutex_lock(&vol->lock);
+	if (--vol->nr_mounts <= 1 && !vol->host->revoke_one_in)
+		atomic_store(&vol->several, false);
+	pthread_mutex_unlock(&vol->lock);
+}
+
+int sfs_conn_open(struct sfs_volume *vol, const struct sfs_options *opts,
+		    const char *dir, struct sfs_conn **ret_conn)
+{
+	struct sfs_conn *conn = new_conn(vol, dir, opts);
+	struct sfs_mount_opts mount_opts;
 	int ret;
 
-	if (!conn) {
-		close(fd);
+	if (!conn)
 		return -ENOMEM;
+	count_mount(vol);
+	sfs_options_mount(opts, &mount_opts);
+	ret = sfs_mount(vol->host, vol->hub, &mount_opts, &conn->fs);
+	if (ret < 0) {
+		conn->fs = NULL;
+		sfs_log(SFS_LOG_ERR, "%s: cannot be mounted: %s",
+			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
+		goto err;
 	}
+	add_conn(conn);
+	sfs_owner_set_rid(vol->host, sfs_rid(conn->fs));
+	ret = sfs_status_create(vol->host, sfs_fsid(conn->fs),
+				sfs_rid(conn->fs), opts, &conn->status);
+	if (ret < 0)
+		goto err;
+	*ret_conn = conn;
+	return 0;
+err:
+	sfs_conn_destroy(conn);
+	return ret;
+}
+
+int sfs_conn_serve(struct sfs_conn *conn, int fd, unsigned int dev_minor)
+{
+	int ret;
+
+	conn->dev_minor = dev_minor;
 	ret = init_session(conn, fd);
 	if (ret < 0) {
 		close(fd);
-		sfs_conn_stop(conn);
 		return ret;
 	}
 	conn->drop_pages = conn->session.minor < FW_MINOR_DROPS_PAGES;
-	ret = start_queues(conn, fd);
+	atomic_store(&conn->notify_fd, fd);
+	ret = sfs_known_watch(conn);
+	if (ret == 0)
+		ret = start_queues(conn, fd);
 	if (ret < 0) {
 		sfs_log(SFS_LOG_ERR, "cannot start threads: %s",
 			strerror(-ret));
-		sfs_conn_stop(conn);
 		return ret;
 	}
-	*ret_conn = conn;
+	sfs_log(SFS_LOG_INFO, "%s: mounted on %s, FUSE 7.%u",
+		conn->vol->host->name, conn->dir, conn->session.minor);
+	atomic_store(&conn->serving, true);
+	/* it may have ended before that, which nobody has noticed */
+	sfs_volume_wake(conn->vol);
 	return 0;
 }
 
@@ -570,7 +850,26 @@ static void join_queue(struct sfs_queue *q)
 	pthread_join(q->thread, NULL);
 }
 
-void sfs_conn_stop(struct sfs_conn *conn)
+/*
+ * Of a connection that is gone no notification waits for long; one that does
+ * all the same keeps its descriptors.
+ */
+static void close_queues(struct sfs_conn *conn)
+{
+	struct timespec step = { .tv_nsec = 5000000 };
+	unsigned int i;
+
+	atomic_store(&conn->notify_fd, -1);
+	for (i = 0; i < 1000 && atomic_load(&conn->nr_notifying); i++)
+		nanosleep(&step, NULL);
+	if (atomic_load(&conn->nr_notifying))
+		return;
+	for (i = 0; i < conn->nr_queues; i++)
+		close(conn->queue[i].fd);
+}
+
+/* Nobody asks anything any more; what still waits gets ENOTCONN. */
+static void stop_serving(struct sfs_conn *conn)
 {
 	unsigned int i;
 
@@ -578,15 +877,42 @@ void sfs_conn_stop(struct sfs_conn *conn)
 	for (i = 0; i < conn->nr_queues; i++)
 		join_queue(&conn->queue[i]);
 	end_lock_calls(conn);
+	sfs_known_unwatch(conn);
+	sfs_workpool_stop(&conn->ops);
+	sfs_workpool_stop(&conn->pages);
 	sfs_workpool_stop(&conn->slow);
 	sfs_workpool_stop(&conn->user);
 	sfs_workpool_stop(&conn->notify);
-	/* what still waits gets ENOTCONN from here on */
-	for (i = 0; i < conn->nr_queues; i++)
-		close(conn->queue[i].fd);
+	close_queues(conn);
+	sfs_stores_exit(conn);
+}
+
+int sfs_conn_destroy(struct sfs_conn *conn)
+{
+	struct timespec step = { .tv_nsec = 5000000 };
+	unsigned int i;
+	int ret = 0;
+
+	stop_serving(conn);
+	sfs_status_remove(conn->status);
 	sfs_handles_exit(&conn->handles, conn->fs);
 	sfs_lockers_exit(&conn->lockers);
+	if (conn->fs)
+		ret = sfs_unmount(conn->fs);
+	if (ret < 0)
+		sfs_log(SFS_LOG_ERR,
+			"%s: the last changes made on %s could not be published: %s",
+			conn->vol->host->name, conn->dir, strerror(-ret));
+	/* until here the core may have had something to tell it */
+	remove_conn(conn);
+	while (atomic_load(&conn->nr_held))
+		nanosleep(&step, NULL);
+	uncount_mount(conn->vol);
+	sfs_known_exit(&conn->known);
+	for (i = 0; i < NR_CONTENTS; i++)
+		pthread_rwlock_destroy(&conn->contents[i]);
 	pthread_mutex_destroy(&conn->active_lock);
 	free(conn->dir);
 	free(conn);
+	return ret;
 }

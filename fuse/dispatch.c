@@ -80,6 +80,7 @@ void sfs_dispatch(struct sfs_req *req)
 {
 	uint32_t opcode = req->d.h->opcode;
 
+	req->seq = sfs_known_seq(&req->conn->known);
 	if (opcode < FW_NR_OPCODES && ops[opcode])
 		ops[opcode](req);
 	else

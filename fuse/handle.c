@@ -13,16 +13,22 @@
 #include "fuse/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NR_PIN_BUCKETS 1024
+#define NR_INO_BUCKETS 1024
 #define MIN_SLOTS 64
 
 struct sfs_handle {
 	uint64_t ino;		/* 0: free */
 	uint32_t generation;
 	uint32_t next_free;	/* index + 1 */
+	uint32_t next_ino;	/* index + 1, in the chain of the inode */
+	bool rdwr;		/* opened for reading and writing */
+	uint64_t told_seq;	/* sweeps when the kernel was told the end */
+	uint64_t told_size;	/* as far as we know it knows no greater size */
 };
 
 struct sfs_pin {
@@ -34,8 +40,12 @@ int sfs_handles_init(struct sfs_handles *hs)
 {
 	memset(hs, 0, sizeof(*hs));
 	hs->pins = calloc(NR_PIN_BUCKETS, sizeof(hs->pins[0]));
-	if (!hs->pins)
+	hs->by_ino = calloc(NR_INO_BUCKETS, sizeof(hs->by_ino[0]));
+	if (!hs->pins || !hs->by_ino) {
+		free(hs->pins);
+		free(hs->by_ino);
 		return -ENOMEM;
+	}
 	pthread_mutex_init(&hs->lock, NULL);
 	return 0;
 }
@@ -56,6 +66,7 @@ void sfs_handles_exit(struct sfs_handles *hs, struct sfs_fs *fs)
 		}
 	}
 	free(hs->slot);
+	free(hs->by_ino);
 	free(hs->pins);
 	pthread_mutex_destroy(&hs->lock);
 }
@@ -81,13 +92,116 @@ static int grow(struct sfs_handles *hs)
 	return 0;
 }
 
+/* With hs->lock. */
+static void chain_add(struct sfs_handles *hs, struct sfs_handle *h)
+{
+	uint32_t *head = &hs->by_ino[h->ino % NR_INO_BUCKETS];
+
+	h->told_seq = UINT64_MAX;
+	h->next_ino = *head;
+	*head = h - hs->slot + 1;
+}
+
+static void chain_remove(struct sfs_handles *hs, struct sfs_handle *h)
+{
+	uint32_t *p = &hs->by_ino[h->ino % NR_INO_BUCKETS];
+
+	while (*p != h - hs->slot + 1)
+		p = &hs->slot[*p - 1].next_ino;
+	*p = h->next_ino;
+}
+
+/* With hs->lock: the next slot of the inode in its chain, NULL for the first. */
+static struct sfs_handle *next_of(struct sfs_handles *hs, uint64_t ino,
+				  const struct sfs_handle *h)
+{
+	uint32_t i = h ? h->next_ino : hs->by_ino[ino % NR_INO_BUCKETS];
+
+	while (i && hs->slot[i - 1].ino != ino)
+		i = hs->slot[i - 1].next_ino;
+	return i ? &hs->slot[i - 1] : NULL;
+}
+
+bool sfs_handle_rdwr(struct sfs_handles *hs, uint64_t ino)
+{
+	struct sfs_handle *h = NULL;
+	bool rdwr = false;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		rdwr |= h->rdwr;
+	pthread_mutex_unlock(&hs->lock);
+	return rdwr;
+}
+
+bool sfs_handle_end_due(struct sfs_handles *hs, uint64_t ino, uint64_t seq)
+{
+	struct sfs_handle *h = NULL;
+	bool due = false;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		due |= h->told_seq != seq;
+	pthread_mutex_unlock(&hs->lock);
+	return due;
+}
+
+bool sfs_handle_end_safe(struct sfs_handles *hs, uint64_t ino, uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+	bool safe = true;
+
+	pthread_mutex_lock(&hs->lock);
+	/* there is no shared mapping to store into without reading and writing */
+	while ((h = next_of(hs, ino, h)))
+		safe &= !h->rdwr || size > h->told_size;
+	pthread_mutex_unlock(&hs->lock);
+	return safe;
+}
+
+void sfs_handle_end_told(struct sfs_handles *hs, uint64_t ino, uint64_t seq,
+			 uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h))) {
+		h->told_seq = seq;
+		h->told_size = size;
+	}
+	pthread_mutex_unlock(&hs->lock);
+}
+
+void sfs_handle_grown(struct sfs_handles *hs, uint64_t ino, uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		if (h->told_size < size)
+			h->told_size = size;
+	pthread_mutex_unlock(&hs->lock);
+}
+
+void sfs_handle_shrunk(struct sfs_handles *hs, uint64_t ino, uint64_t size)
+{
+	struct sfs_handle *h = NULL;
+
+	pthread_mutex_lock(&hs->lock);
+	while ((h = next_of(hs, ino, h)))
+		if (h->told_size > size)
+			h->told_size = size;
+	pthread_mutex_unlock(&hs->lock);
+}
+
 int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
-		    uint64_t *ret_fh)
+		    uint32_t open_flags, uint64_t *ret_fh)
 {
 	struct sfs_handle *h;
+	struct sfs_attr attr;
 	int ret;
 
-	ret = sfs_inode_open(fs, ino, NULL);
+	ret = sfs_inode_open(fs, ino, &attr);
 	if (ret < 0)
 		return ret;
 	pthread_mutex_lock(&hs->lock);
@@ -98,6 +212,9 @@ int sfs_handle_open(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino,
 		hs->free_head = h->next_free;
 		h->ino = ino;
 		h->generation++;
+		h->rdwr = (open_flags & O_ACCMODE) == O_RDWR;
+		h->told_size = attr.size;
+		chain_add(hs, h);
 		hs->nr_open++;
 		*ret_fh = (uint64_t)h->generation << 32 | (h - hs->slot);
 	}
@@ -116,6 +233,7 @@ void sfs_handle_close(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t fh,
 	pthread_mutex_lock(&hs->lock);
 	if (i < hs->nr_slots && hs->slot[i].ino == ino && ino &&
 	    hs->slot[i].generation == fh >> 32) {
+		chain_remove(hs, &hs->slot[i]);
 		hs->slot[i].ino = 0;
 		hs->slot[i].next_free = hs->free_head;
 		hs->free_head = i + 1;
@@ -141,6 +259,7 @@ void sfs_pin_add(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino)
 	pthread_mutex_lock(&hs->lock);
 	pin->next = *head;
 	*head = pin;
+	atomic_fetch_add(&hs->nr_pins, 1);
 	pthread_mutex_unlock(&hs->lock);
 }
 
@@ -155,6 +274,7 @@ void sfs_pin_forget(struct sfs_handles *hs, struct sfs_fs *fs, uint64_t ino)
 		*p = pin->next;
 	pthread_mutex_unlock(&hs->lock);
 	if (pin) {
+		atomic_fetch_sub(&hs->nr_pins, 1);
 		sfs_inode_close(fs, ino);
 		free(pin);
 	}

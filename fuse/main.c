@@ -2,13 +2,10 @@
 /*
  * scoutfs-fuse: the daemon of one volume on one host.
  *
- * The main thread owns the list of mounts.  It waits for signals, for the end
- * of a mount, and for others that want to mount (host/control.c has what they
- * say).  With the last mount it ends, after everything is published and the
- * devices are released.
- *
- * For now a volume has one mount at a time; a second one is refused.  The
- * list, and the socket that outlives a single mount, are there for more.
+ * The main thread takes down mounts that the kernel has let go of.  It waits
+ * for signals, for the end of a mount, and for others that want to mount,
+ * which client.c deals with.  With the last mount it ends, after everything is
+ * published and the devices are released.
  *
  * SIGTERM and SIGINT unmount.  Where that does not help because files are in
  * use, the mount is detached, and after some seconds its connection aborted:
@@ -49,7 +46,6 @@
 #define PROG "scoutfs-fuse"
 #define DETACH_WAIT_MS 5000	/* after a lazy unmount, before the abort */
 #define WATCHDOG_S 120
-#define HELLO_TIMEOUT_S 30
 
 struct daemon {
 	struct sfs_volume *vol;
@@ -167,37 +163,56 @@ static void sleep_ms(unsigned int ms)
 
 /* ---- mounts ------------------------------------------------------------- */
 
-static void add_conn(struct daemon *d, struct sfs_conn *conn)
+static struct sfs_conn *find_ended(struct sfs_volume *vol, bool any)
 {
-	conn->next = d->vol->conns;
-	d->vol->conns = conn;
+	struct sfs_conn *conn;
+
+	pthread_mutex_lock(&vol->lock);
+	conn = vol->conns;
+	while (conn && (!atomic_load(&conn->serving) ||
+			!(any || sfs_conn_ended(conn))))
+		conn = conn->next;
+	pthread_mutex_unlock(&vol->lock);
+	return conn;
 }
 
-/* Takes down the mounts that the kernel has let go of. */
-static void reap_conns(struct daemon *d)
+static void take_down(struct daemon *d, struct sfs_conn *conn)
 {
-	struct sfs_conn **p = &d->vol->conns, *conn;
-
-	while ((conn = *p)) {
-		if (!sfs_conn_ended(conn)) {
-			p = &conn->next;
-			continue;
-		}
-		*p = conn->next;
-		sfs_log(SFS_LOG_INFO, "%s: unmounted from %s",
-			d->vol->host->name, conn->dir);
-		sfs_conn_stop(conn);
-	}
+	sfs_log(SFS_LOG_INFO, "%s: unmounted from %s", d->vol->host->name,
+		conn->dir);
+	if (sfs_conn_destroy(conn) < 0)
+		d->vol->dirty = true;
 }
 
-static void stop_conn(struct sfs_conn *conn)
+/* False once there is no mount and nobody who wants one; then for good. */
+static bool in_use(struct sfs_volume *vol)
+{
+	bool yes;
+
+	pthread_mutex_lock(&vol->lock);
+	yes = vol->conns || vol->nr_clients;
+	if (!yes)
+		vol->ended = true;
+	pthread_mutex_unlock(&vol->lock);
+	return yes;
+}
+
+/* Something else may be mounted there, or another of our mounts, on top. */
+static int unmount_dir(struct sfs_conn *conn, bool lazy)
+{
+	if (conn->dev_minor && sfs_fuse_minor_at(conn->dir) != conn->dev_minor)
+		return -EINVAL;
+	return sfs_fuse_unmount(conn->dir, lazy);
+}
+
+static void stop_conn(struct daemon *d, struct sfs_conn *conn)
 {
 	unsigned int ms;
 	int ret;
 
-	ret = sfs_fuse_unmount(conn->dir, false);
+	ret = unmount_dir(conn, false);
 	if (ret == -EBUSY)
-		ret = sfs_fuse_unmount(conn->dir, true);
+		ret = unmount_dir(conn, true);
 	if (ret < 0 && ret != -EINVAL && ret != -ENOENT)
 		sfs_log(SFS_LOG_WARN, "cannot unmount %s: %s", conn->dir,
 			strerror(-ret));
@@ -208,7 +223,7 @@ static void stop_conn(struct sfs_conn *conn)
 			conn->dir);
 		sfs_conn_abort(conn);
 	}
-	sfs_conn_stop(conn);
+	take_down(d, conn);
 }
 
 /* Our descriptors go with us, which frees whoever waits for this mount. */
@@ -232,130 +247,14 @@ static void start_watchdog(void)
 	pthread_attr_destroy(&attr);
 }
 
-/* ---- those who want to mount -------------------------------------------- */
-
-static void say(int sock, const char *word)
-{
-	sfs_control_send(sock, -1, &word, 1);
-}
-
-static void say_error(int sock, int err, const char *text)
-{
-	const char *word[] = { "error", NULL, text };
-	char num[16];
-
-	snprintf(num, sizeof(num), "%d", -err);
-	word[1] = num;
-	sfs_control_send(sock, -1, word, 3);
-}
-
-/* The second half: the kernel's descriptor, and INIT. */
-static int serve(struct daemon *d, int sock, const char *dir, bool noatime)
-{
-	char buf[64];
-	const char *word[2];
-	struct sfs_conn *conn;
-	int nr, fd, ret;
-
-	nr = sfs_control_recv(sock, buf, sizeof(buf), word, 2, &fd);
-	if (nr < 0)
-		return nr;
-	if (nr != 2 || strcmp(word[0], "fd") || fd < 0) {
-		if (fd >= 0)
-			close(fd);
-		return -EPROTO;
-	}
-	ret = sfs_conn_start(d->vol, fd, dir, strtoul(word[1], NULL, 10),
-			     noatime, &conn);
-	if (ret < 0) {
-		say_error(sock, ret, "");
-		return ret;
-	}
-	add_conn(d, conn);
-	sfs_log(SFS_LOG_INFO, "%s: mounted on %s, FUSE 7.%u",
-		d->vol->host->name, conn->dir, conn->session.minor);
-	say(sock, "serving");
-	return 0;
-}
-
-static void say_counters(struct daemon *d, int sock)
-{
-	int i, nr = sfs_counters_nr();
-	const char **word = calloc(1 + 2 * nr, sizeof(*word));
-	char (*value)[24] = calloc(nr, sizeof(*value));
-
-	if (!word || !value) {
-		say_error(sock, -ENOMEM, "no memory");
-		goto out;
-	}
-	word[0] = "counters";
-	for (i = 0; i < nr; i++) {
-		snprintf(value[i], sizeof(value[i]), "%llu",
-			 sfs_counter_read(d->vol->fs, i));
-		word[1 + 2 * i] = sfs_counter_name(i);
-		word[2 + 2 * i] = value[i];
-	}
-	sfs_control_send(sock, -1, word, 1 + 2 * nr);
-out:
-	free(value);
-	free(word);
-}
-
-/* A daemon that has a mount already: one is all there can be, for now. */
-static void refuse(struct daemon *d, int sock)
-{
-	struct sfs_conn *conn;
-	char text[SFS_PATH_MAX + 128];
-	int i;
-
-	/* an unmount just now may not have been noticed yet */
-	for (i = 0; i < 30 && d->vol->conns && !sfs_conn_ended(d->vol->conns);
-	     i++)
-		sleep_ms(10);
-	conn = d->vol->conns;
-	if (!conn || sfs_conn_ended(conn)) {
-		say(sock, "wait");
-		return;
-	}
-	snprintf(text, sizeof(text),
-		 "this volume is mounted on %s already; one mount at a time is possible",
-		 conn->dir);
-	say_error(sock, -EBUSY, text);
-}
-
-static void set_timeout(int sock)
-{
-	struct timeval tv = { .tv_sec = HELLO_TIMEOUT_S };
-
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-}
+/* ---- the socket --------------------------------------------------------- */
 
 static void accept_client(struct daemon *d)
 {
-	char buf[SFS_CONTROL_MAX];
-	const char *word[6];
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	int sock, nr;
+	int sock = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-	sock = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (sock < 0)
-		return;
-	set_timeout(sock);
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid())) {
-		say_error(sock, -EPERM, "the daemon belongs to another user");
-	} else {
-		nr = sfs_control_recv(sock, buf, sizeof(buf), word, 6, NULL);
-		if (nr >= 1 && !strcmp(word[0], "mount"))
-			refuse(d, sock);
-		else if (nr >= 1 && !strcmp(word[0], "counters"))
-			say_counters(d, sock);
-		else if (nr >= 0)
-			say_error(sock, -EPROTO, "unknown request");
-	}
-	close(sock);
+	if (sock >= 0)
+		sfs_daemon_client(d->vol, sock);
 }
 
 /* Under another name first: a socket that can be seen can be connected to. */
@@ -388,7 +287,7 @@ static int listen_on(struct daemon *d)
 {
 	int ret;
 
-	sfs_socket_path(sfs_fsid(d->vol->fs), d->socket_path,
+	sfs_socket_path(d->vol->host->id[SFS_DEV_META].fsid, d->socket_path,
 			sizeof(d->socket_path));
 	ret = bind_socket(d);
 	if (ret < 0) {
@@ -433,31 +332,43 @@ static void loop(struct daemon *d)
 		{ .fd = d->event_fd, .events = POLLIN },
 		{ .fd = d->listen_fd, .events = POLLIN },
 	};
+	struct sfs_conn *conn;
 	uint64_t count;
 
-	while (d->vol->conns && !d->ending) {
+	while (!d->ending && in_use(d->vol)) {
 		if (poll(pfd, 3, -1) < 0 && errno != EINTR)
 			break;
 		if (read(d->event_fd, &count, sizeof(count)) > 0)
-			reap_conns(d);
+			while ((conn = find_ended(d->vol, false)))
+				take_down(d, conn);
 		read_signals(d);
-		if (d->vol->conns && !d->ending)
+		if (!d->ending)
 			accept_client(d);
 	}
 }
 
+/* -EIO: something that was not synced is lost. */
 static int finish(struct daemon *d)
 {
+	struct sfs_volume *vol = d->vol;
 	struct sfs_conn *conn;
+	bool dirty;
 
+	pthread_mutex_lock(&vol->lock);
+	vol->ended = true;
+	pthread_mutex_unlock(&vol->lock);
 	stop_listening(d);
-	sfs_owner_stopping(d->vol->host);
+	sfs_owner_stopping(vol->host);
 	start_watchdog();
-	while ((conn = d->vol->conns)) {
-		d->vol->conns = conn->next;
-		stop_conn(conn);
-	}
-	return sfs_volume_stop(d->vol);
+	do {
+		while ((conn = find_ended(vol, true)))
+			stop_conn(d, conn);
+		/* a client that is in the middle of it has a timeout */
+		sleep_ms(in_use(vol) ? 20 : 0);
+	} while (in_use(vol));
+	dirty = vol->dirty;
+	sfs_volume_stop(vol);
+	return dirty ? -EIO : 0;
 }
 
 /* Started by mount.scoutfs: devices and options come as a message. */
@@ -465,30 +376,30 @@ static int run_controlled(struct daemon *d)
 {
 	char buf[SFS_CONTROL_MAX];
 	struct sfs_options opts;
-	const char *word[6];
+	const char *word[8];
 	int nr, ret;
 
-	nr = sfs_control_recv(d->control_fd, buf, sizeof(buf), word, 6, NULL);
-	if (nr != 6 || strcmp(word[0], "mount"))
+	nr = sfs_control_recv(d->control_fd, buf, sizeof(buf), word, 8, NULL);
+	if (nr != 8 || strcmp(word[0], "mount") ||
+	    strcmp(word[1], SFS_CONTROL_VERSION)) {
+		sfs_daemon_error(d->control_fd, -EPROTONOSUPPORT,
+				 "the program " PROG " is of another version of scoutfs");
 		return -EPROTO;
+	}
 	sfs_options_default(&opts);
-	ret = sfs_options_parse(&opts, word[4]);
-	/* as an absolute path */
-	snprintf(opts.metadev_path, sizeof(opts.metadev_path), "%s", word[1]);
+	ret = sfs_options_parse(&opts, word[5]);
 	if (ret == 0)
-		ret = sfs_volume_start(word[1], word[2], &opts, d->event_fd,
+		ret = sfs_volume_start(word[2], word[3], &opts, d->event_fd,
 				       &d->vol);
 	if (ret < 0) {
-		say_error(d->control_fd, ret, "");
+		sfs_daemon_error(d->control_fd, ret, "");
 		return ret;
 	}
 	ret = listen_on(d);
-	if (ret < 0) {
-		say_error(d->control_fd, ret, "");
-	} else {
-		say(d->control_fd, "go");
-		ret = serve(d, d->control_fd, word[3], word[5][0]);
-	}
+	if (ret < 0)
+		sfs_daemon_error(d->control_fd, ret, "");
+	else
+		ret = sfs_daemon_mount(d->vol, d->control_fd, word, nr);
 	close(d->control_fd);
 	if (ret == 0) {
 		go_background();
@@ -498,34 +409,47 @@ static int run_controlled(struct daemon *d)
 	return ret < 0 ? ret : nr;
 }
 
-static int run_foreground(struct daemon *d, const char *meta,
-			  const char *data, const char *dir,
-			  const struct sfs_options *opts)
+static int mount_in_foreground(struct daemon *d, const char *data,
+			       const char *dir,
+			       const struct sfs_options *opts)
 {
 	struct sfs_conn *conn;
 	unsigned int minor;
-	int fd, ret, last;
+	int fd, ret;
+
+	ret = sfs_conn_open(d->vol, opts, dir, &conn);
+	if (ret < 0)
+		return ret;
+	ret = sfs_fuse_mount(data, dir, opts->mount_flags, &fd, &minor);
+	if (ret == 0) {
+		ret = sfs_conn_serve(conn, fd, minor);
+		if (ret < 0)
+			sfs_fuse_unmount(dir, true);
+	}
+	if (ret < 0)
+		sfs_conn_destroy(conn);
+	return ret;
+}
+
+static int run_foreground(struct daemon *d, const char *meta,
+			  const char *data, const char *dir,
+			  struct sfs_options *opts)
+{
+	int ret, last;
 
 	sfs_fuse_unmount_dead(dir);
+	/* on this command line it is an argument */
+	if (!opts->metadev_path[0])
+		snprintf(opts->metadev_path, sizeof(opts->metadev_path), "%s",
+			 meta);
 	ret = sfs_volume_start(meta, data, opts, d->event_fd, &d->vol);
 	if (ret < 0)
 		return ret;
 	ret = listen_on(d);
 	if (ret == 0)
-		ret = sfs_fuse_mount(data, dir, opts->mount_flags, &fd,
-				     &minor);
-	if (ret == 0) {
-		ret = sfs_conn_start(d->vol, fd, dir, minor,
-				     opts->mount_flags & MS_NOATIME, &conn);
-		if (ret < 0)
-			sfs_fuse_unmount(dir, true);
-	}
-	if (ret == 0) {
-		add_conn(d, conn);
-		sfs_log(SFS_LOG_INFO, "%s: mounted on %s, FUSE 7.%u",
-			d->vol->host->name, dir, conn->session.minor);
+		ret = mount_in_foreground(d, data, dir, opts);
+	if (ret == 0)
 		loop(d);
-	}
 	last = finish(d);
 	return ret < 0 ? ret : last;
 }

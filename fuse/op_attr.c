@@ -2,10 +2,8 @@
 /*
  * Attributes: reading and changing them, and what statfs(2) shows.
  *
- * Attributes may stay in the kernel for long, because with one mount nobody
- * changes them behind its back: the kernel knows what its own operations do
- * to them.  When there are several mounts, they will be dropped by
- * sfs_notify_inval() with a negative offset.
+ * Attributes may stay in the kernel for long: it knows what its own operations
+ * do to them, and is told when another mount may change them (known.c).
  */
 #include "fuse/daemon.h"
 
@@ -40,40 +38,46 @@ void sfs_attr_to_wire(const struct sfs_attr *attr, struct fw_attr *ret_fa)
 }
 
 /* How long the kernel may answer without asking. */
-static __u64 valid_s(const struct sfs_attr *attr)
+static __u64 valid_s(struct sfs_req *req, const struct sfs_attr *attr,
+		     bool fresh)
 {
-	return attr->flags & SFS_ATTR_SHRINKING ? 0 : TIMEOUT_S;
+	uint64_t valid = sfs_known_attr(req, attr->ino);
+
+	sfs_handle_grown(&req->conn->handles, attr->ino, attr->size);
+
+	if (attr->flags & SFS_ATTR_SHRINKING)
+		return 0;
+	return fresh && atomic_load(&req->conn->vol->several) ? 0 : valid;
 }
 
-void sfs_entry_to_wire(const struct sfs_attr *attr,
-		       struct fw_entry_out *ret_eo)
+void sfs_entry_to_wire(struct sfs_req *req, const struct sfs_attr *attr,
+		       bool fresh, struct fw_entry_out *ret_eo)
 {
 	*ret_eo = (struct fw_entry_out){
 		.nodeid = attr->ino,
-		.entry_valid = TIMEOUT_S,
-		.attr_valid = valid_s(attr),
+		.entry_valid = sfs_known_names(req, req->d.h->nodeid),
+		.attr_valid = valid_s(req, attr, fresh),
 	};
 	sfs_attr_to_wire(attr, &ret_eo->attr);
 }
 
-static void reply_attr(struct sfs_req *req, const struct sfs_attr *attr)
+static void reply_attr(struct sfs_req *req, const struct sfs_attr *attr,
+		       bool fresh)
 {
-	struct fw_attr_out out = { .attr_valid = valid_s(attr) };
+	struct fw_attr_out out = { .attr_valid = valid_s(req, attr, fresh) };
 
 	sfs_attr_to_wire(attr, &out.attr);
 	sfs_reply_buf(req, &out, sizeof(out));
 }
 
+static void reply_known(struct sfs_req *req, const struct sfs_attr *attr)
+{
+	reply_attr(req, attr, false);
+}
+
 void op_getattr(struct sfs_req *req)
 {
-	struct sfs_attr attr;
-	int ret;
-
-	ret = sfs_getattr(req->conn->fs, req->d.h->nodeid, &attr);
-	if (ret < 0)
-		sfs_reply_err(req, ret);
-	else
-		reply_attr(req, &attr);
+	sfs_getattr_push(req, reply_known);
 }
 
 static struct fw_statx_time statx_time(const struct sfs_time *t)
@@ -81,19 +85,12 @@ static struct fw_statx_time statx_time(const struct sfs_time *t)
 	return (struct fw_statx_time){ .sec = t->sec, .nsec = t->nsec };
 }
 
-/* The only way to tell the time of birth. */
-void op_statx(struct sfs_req *req)
+static void reply_statx(struct sfs_req *req, const struct sfs_attr *attr)
 {
 	struct fw_statx_out out = {};
-	struct sfs_attr a;
-	int ret;
+	const struct sfs_attr a = *attr;
 
-	ret = sfs_getattr(req->conn->fs, req->d.h->nodeid, &a);
-	if (ret < 0) {
-		sfs_reply_err(req, ret);
-		return;
-	}
-	out.attr_valid = valid_s(&a);
+	out.attr_valid = valid_s(req, attr, false);
 	out.stat = (struct fw_statx){
 		.mask = STATX_BASIC_STATS | STATX_BTIME,
 		.blksize = SFS_BLOCK,
@@ -113,6 +110,12 @@ void op_statx(struct sfs_req *req)
 		.rdev_minor = (a.rdev & 0xff) | ((a.rdev >> 12) & 0xfff00),
 	};
 	sfs_reply_buf(req, &out, sizeof(out));
+}
+
+/* The only way to tell the time of birth. */
+void op_statx(struct sfs_req *req)
+{
+	sfs_getattr_push(req, reply_statx);
 }
 
 /* ---- changing ----------------------------------------------------------- */
@@ -156,15 +159,65 @@ static void setattr_from_wire(const struct fw_setattr_in *in,
 	}
 }
 
+/*
+ * A new size is a change of contents.  While it is being set the kernel writes
+ * back no page of the file; so if it is told to drop one that was stored into,
+ * because the cluster lock is wanted elsewhere, that waits for this truncation,
+ * which waits for the lock.  So pages of a file that somebody may store into
+ * are not dropped then, but after the answer.  A truncation that comes in the
+ * middle of that is found by the watcher (known.c), and done under the lock that
+ * the mount still has.
+ */
+static int begin_resize(struct sfs_req *req, struct sfs_change *ch)
+{
+	uint64_t ino = req->d.h->nodeid;
+	int ret;
+
+	ret = sfs_change_begin(req->conn, ino, 0, ch);
+	if (atomic_exchange(&req->hurry, SFS_HURRY_BEGUN) != SFS_HURRY_ASKED ||
+	    ret != -EINTR)
+		return ret;
+	ret = sfs_change_begin(req->conn, ino, SFS_USE_LATE | SFS_USE_NOWAIT,
+			       ch);
+	return ret == -EAGAIN ? -EINTR : ret;
+}
+
+/* Of attributes or of the size. */
+static int set_locked(struct sfs_req *req, const struct sfs_cred *cred,
+		      const struct sfs_setattr *set, struct sfs_attr *ret_attr)
+{
+	struct sfs_conn *conn = req->conn;
+	uint64_t ino = req->d.h->nodeid;
+	struct sfs_change ch;
+	struct sfs_ilock il;
+	int ret;
+
+	if (!(set->mask & SFS_SET_SIZE)) {
+		sfs_ilock_excl(conn->fs, &il, ino, 0, 0, 0);
+		ret = sfs_setattr(conn->fs, cred, ino, set, ret_attr);
+		if (set->mask & SFS_SET_MODE)
+			sfs_not_clean(conn, ino);
+		sfs_iunlock(conn->fs, &il);
+		return ret;
+	}
+	ret = begin_resize(req, &ch);
+	if (ret < 0)
+		return ret;
+	sfs_stores_write(conn, ino);
+	ret = sfs_setattr(conn->fs, cred, ino, set, ret_attr);
+	sfs_not_clean(conn, ino);
+	if (ret == 0)
+		sfs_handle_shrunk(&conn->handles, ino, ret_attr->size);
+	sfs_change_end(conn, &ch);
+	return ret;
+}
+
 void op_setattr(struct sfs_req *req)
 {
 	const struct fw_setattr_in *in = req->d.arg;
-	struct sfs_fs *fs = req->conn->fs;
-	uint64_t ino = req->d.h->nodeid;
 	struct sfs_setattr set;
 	struct sfs_caller c;
 	struct sfs_attr attr;
-	struct sfs_ilock il;
 	int ret;
 
 	setattr_from_wire(in, &set);
@@ -178,17 +231,16 @@ void op_setattr(struct sfs_req *req)
 	    SFS_SET_SIZE)
 		c.cred.caps |= SFS_CAP_FSETID;
 	do {
-		sfs_ilock_excl(fs, &il, ino, 0, 0, 0);
-		ret = sfs_setattr(fs, &c.cred, ino, &set, &attr);
-		if (set.mask & SFS_SET_MODE)
-			sfs_not_clean(req->conn, ino);
-		sfs_iunlock(fs, &il);
+		ret = set_locked(req, &c.cred, &set, &attr);
 	} while (sfs_caller_again(&c, ret));
 	sfs_caller_exit(&c);
 	if (ret < 0)
 		sfs_reply_err(req, ret);
 	else
-		reply_attr(req, &attr);
+		reply_attr(req, &attr, true);
+	/* what could not be dropped meanwhile */
+	if (atomic_load(&req->drop_after))
+		sfs_notify_inval(req->conn, req->d.h->nodeid, 0, 0);
 }
 
 /* Only access(2) itself comes here: default_permissions does the rest. */

@@ -6,7 +6,7 @@
  *
  * With attributes (READDIRPLUS), each entry is worth a lookup to the kernel.
  * An inode that has gone between its entry and its attributes is given without
- * them.
+ * them, and so are all while there are several mounts (known.c).
  */
 #include "fuse/daemon.h"
 
@@ -23,7 +23,7 @@ void op_opendir(struct sfs_req *req)
 	struct fw_open_out out = { 0 };
 	int ret;
 
-	ret = sfs_handle_open(&conn->handles, conn->fs, req->d.h->nodeid,
+	ret = sfs_handle_open(&conn->handles, conn->fs, req->d.h->nodeid, 0,
 			      &out.fh);
 	if (ret < 0)
 		sfs_reply_err(req, ret);
@@ -48,9 +48,10 @@ static uint32_t put_plain(const struct sfs_dirent *de, char *p, uint32_t room)
 	return len;
 }
 
-static uint32_t put_plus(struct sfs_fs *fs, const struct sfs_dirent *de,
+static uint32_t put_plus(struct sfs_req *req, const struct sfs_dirent *de,
 			 char *p, uint32_t room)
 {
+	struct sfs_conn *conn = req->conn;
 	struct fw_entry_out *eo = (struct fw_entry_out *)p;
 	struct sfs_attr attr;
 	uint32_t len;
@@ -62,8 +63,9 @@ static uint32_t put_plus(struct sfs_fs *fs, const struct sfs_dirent *de,
 		return 0;
 	memset(eo, 0, sizeof(*eo));
 	/* positions 0 and 1 are the directory and its parent */
-	if (de->pos > 1 && sfs_getattr(fs, de->ino, &attr) == 0)
-		sfs_entry_to_wire(&attr, eo);
+	if (de->pos > 1 && !atomic_load(&conn->vol->several) &&
+	    sfs_getattr(conn->fs, de->ino, &attr) == 0)
+		sfs_entry_to_wire(req, &attr, true, eo);
 	return sizeof(*eo) + len;
 }
 
@@ -87,9 +89,12 @@ static void read_entries(struct sfs_req *req, bool plus)
 	uint64_t pos = in->offset;
 	struct sfs_caller c;
 	uint32_t used = 0, len;
-	char *out = req->buf;
+	char *out;
 	int n, i;
 
+	if (!sfs_req_room(req, size))
+		return;
+	out = req->buf;
 	sfs_caller_init(&c, req);
 	do {
 		n = sfs_readdir(fs, &c.cred, req->d.h->nodeid, pos, scratch,
@@ -97,7 +102,7 @@ static void read_entries(struct sfs_req *req, bool plus)
 		for (i = 0, len = 1; i < n && len; i += de->rec_len) {
 			de = (const void *)((char *)scratch + i);
 			if (plus)
-				len = put_plus(fs, de, out + used,
+				len = put_plus(req, de, out + used,
 					       size - used);
 			else
 				len = put_plain(de, out + used, size - used);

@@ -19,21 +19,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void reply_entry(struct sfs_req *req, const struct sfs_attr *attr)
+/* @fresh as for sfs_entry_to_wire(). */
+static void reply_entry_or_err(struct sfs_req *req, int ret,
+			       const struct sfs_attr *attr, bool fresh)
 {
 	struct fw_entry_out out;
 
-	sfs_entry_to_wire(attr, &out);
-	sfs_reply_buf(req, &out, sizeof(out));
-}
-
-static void reply_entry_or_err(struct sfs_req *req, int ret,
-			       const struct sfs_attr *attr)
-{
-	if (ret < 0)
+	if (ret < 0) {
 		sfs_reply_err(req, ret);
-	else
-		reply_entry(req, attr);
+		return;
+	}
+	sfs_entry_to_wire(req, attr, fresh, &out);
+	sfs_reply_buf(req, &out, sizeof(out));
 }
 
 /* Names that no directory may have; the kernel does not ask for them. */
@@ -67,7 +64,7 @@ static int lookup_parent(struct sfs_fs *fs, const struct sfs_cred *cred,
 
 void op_lookup(struct sfs_req *req)
 {
-	struct fw_entry_out none = { .entry_valid = TIMEOUT_S };
+	struct fw_entry_out none = { 0 };
 	const char *name = req->d.name[0];
 	struct sfs_fs *fs = req->conn->fs;
 	uint64_t dir = req->d.h->nodeid;
@@ -88,10 +85,12 @@ void op_lookup(struct sfs_req *req)
 	sfs_caller_exit(&c);
 
 	/* that there is no such name is worth remembering, too */
-	if (ret == -ENOENT && strcmp(name, ".") && strcmp(name, ".."))
+	if (ret == -ENOENT && strcmp(name, ".") && strcmp(name, "..")) {
+		none.entry_valid = sfs_known_names(req, dir);
 		sfs_reply_buf(req, &none, sizeof(none));
-	else
-		reply_entry_or_err(req, ret, &attr);
+	} else {
+		reply_entry_or_err(req, ret, &attr, false);
+	}
 }
 
 void op_forget(struct sfs_req *req)
@@ -162,7 +161,7 @@ void op_mknod(struct sfs_req *req)
 	int ret;
 
 	ret = make(req, in->mode, in->rdev, &attr);
-	reply_entry_or_err(req, ret, &attr);
+	reply_entry_or_err(req, ret, &attr, true);
 }
 
 void op_mkdir(struct sfs_req *req)
@@ -172,7 +171,7 @@ void op_mkdir(struct sfs_req *req)
 	int ret;
 
 	ret = make(req, S_IFDIR | (in->mode & 07777), 0, &attr);
-	reply_entry_or_err(req, ret, &attr);
+	reply_entry_or_err(req, ret, &attr, true);
 }
 
 void op_create(struct sfs_req *req)
@@ -192,12 +191,12 @@ void op_create(struct sfs_req *req)
 		ret = -ESTALE;
 	if (ret == 0)
 		ret = sfs_handle_open(&conn->handles, conn->fs, attr.ino,
-				      &out.open.fh);
+				      in->flags, &out.open.fh);
 	if (ret < 0) {
 		sfs_reply_err(req, ret);
 		return;
 	}
-	sfs_entry_to_wire(&attr, &out.entry);
+	sfs_entry_to_wire(req, &attr, true, &out.entry);
 	out.open.open_flags = (in->flags & O_ACCMODE) == O_RDONLY ?
 			      FW_FOPEN_KEEP_CACHE : FW_FOPEN_DIRECT_IO;
 	sfs_reply_buf(req, &out, sizeof(out));
@@ -230,7 +229,7 @@ void op_symlink(struct sfs_req *req)
 		sfs_iunlock(fs, &il);
 	} while (sfs_caller_again(&c, ret));
 	sfs_caller_exit(&c);
-	reply_entry_or_err(req, ret, &attr);
+	reply_entry_or_err(req, ret, &attr, true);
 }
 
 void op_link(struct sfs_req *req)
@@ -256,7 +255,7 @@ void op_link(struct sfs_req *req)
 		sfs_iunlock(fs, &il);
 	} while (sfs_caller_again(&c, ret));
 	sfs_caller_exit(&c);
-	reply_entry_or_err(req, ret, &attr);
+	reply_entry_or_err(req, ret, &attr, true);
 }
 
 /* ---- removing ----------------------------------------------------------- */

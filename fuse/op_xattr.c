@@ -41,6 +41,8 @@ void op_getxattr(struct sfs_req *req)
 		sfs_reply_err(req, -ERANGE);
 		return;
 	}
+	if (!sfs_req_room(req, size))
+		return;
 	sfs_caller_init(&c, req);
 	if (is_privileged(req->d.name[0]))
 		sfs_caller_fill(&c);
@@ -59,6 +61,8 @@ void op_listxattr(struct sfs_req *req)
 	struct sfs_caller c;
 	int ret;
 
+	if (!sfs_req_room(req, size))
+		return;
 	sfs_caller_init(&c, req);
 	sfs_caller_fill(&c);
 	ret = sfs_listxattr(req->conn->fs, &c.cred, req->d.h->nodeid,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A volume in this process: its devices, the ownership of them, the server,
- * one mount of the core, and the files that show it; brought up in that order
- * and taken down in the reverse one.
+ * A volume in this process: its devices, the ownership of them and the server,
+ * brought up in that order and taken down in the reverse one.  Mounts come and
+ * go in between (conn.c).
  *
  * A crash at any point leaves the owner block as "active", which the next
  * owner on this machine recognises as dead; the core recovers by itself.
@@ -15,44 +15,32 @@
 #include <string.h>
 #include <unistd.h>
 
-static void on_down(void *arg, const char *why)
+/*
+ * The mount can not be found yet while it is being mounted, and the kernel
+ * knows nothing of it then.  It goes away after its mount of the core, so it
+ * is there for as long as the core can tell it something.
+ */
+static void on_invalidate(void *arg, struct sfs_fs *fs, __u64 first,
+			  __u64 last)
 {
 	struct sfs_volume *vol = arg;
-	uint64_t one = 1;
+	struct sfs_conn *conn;
 
-	/* the main thread tells whoever started us, if it is early enough */
-	if (write(vol->event_fd, &one, sizeof(one)) < 0)
-		sfs_log(SFS_LOG_DEBUG, "eventfd: %s", strerror(errno));
+	pthread_mutex_lock(&vol->lock);
+	conn = vol->conns;
+	while (conn && conn->fs != fs)
+		conn = conn->next;
+	pthread_mutex_unlock(&vol->lock);
+	if (conn)
+		sfs_known_sweep(conn, first, last);
 }
 
-static int start_core(struct sfs_volume *vol)
+void sfs_volume_wake(struct sfs_volume *vol)
 {
-	struct sfs_mount_opts opts;
-	int ret;
+	uint64_t one = 1;
 
-	ret = sfs_hub_create(vol->host, &vol->hub);
-	if (ret < 0)
-		return ret;
-	ret = sfs_server_start(vol->host, vol->hub, &vol->srv);
-	if (ret < 0) {
-		sfs_log(SFS_LOG_ERR, "%s: the server does not start: %s",
-			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		goto err_hub;
-	}
-	sfs_options_mount(&vol->opts, &opts);
-	ret = sfs_mount(vol->host, vol->hub, &opts, &vol->fs);
-	if (ret < 0) {
-		sfs_log(SFS_LOG_ERR, "%s: cannot be mounted: %s",
-			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
-		goto err_server;
-	}
-	return 0;
-
-err_server:
-	sfs_server_stop(vol->srv);
-err_hub:
-	sfs_hub_destroy(vol->hub);
-	return ret;
+	if (write(vol->event_fd, &one, sizeof(one)) < 0)
+		sfs_log(SFS_LOG_ERR, "eventfd: %s", strerror(errno));
 }
 
 int sfs_volume_start(const char *meta, const char *data,
@@ -64,12 +52,8 @@ int sfs_volume_start(const char *meta, const char *data,
 
 	if (!vol)
 		return -ENOMEM;
-	vol->opts = *opts;
-	/* on the daemon's own command line it is an argument */
-	if (!opts->metadev_path[0])
-		snprintf(vol->opts.metadev_path,
-			 sizeof(vol->opts.metadev_path), "%s", meta);
 	vol->event_fd = event_fd;
+	pthread_mutex_init(&vol->lock, NULL);
 	ret = sfs_run_dir_make();
 	if (ret == 0)
 		ret = sfs_host_open(meta, data,
@@ -77,25 +61,27 @@ int sfs_volume_start(const char *meta, const char *data,
 				    &vol->host);
 	if (ret < 0)
 		goto err_free;
-	vol->host->on_down = on_down;
+	sfs_host_revoke_init(vol->host);
+	vol->host->on_invalidate = on_invalidate;
 	vol->host->on_down_arg = vol;
 	ret = sfs_owner_claim(vol->host);
 	if (ret < 0)
 		goto err_close;
-	ret = start_core(vol);
+	ret = sfs_hub_create(vol->host, &vol->hub);
 	if (ret < 0)
 		goto err_close;
-	sfs_owner_set_rid(vol->host, sfs_rid(vol->fs));
-	ret = sfs_status_create(vol->host, sfs_fsid(vol->fs), sfs_rid(vol->fs),
-				&vol->opts, &vol->status);
-	if (ret < 0)
-		goto err_stop;
+	ret = sfs_server_start(vol->host, vol->hub, &vol->srv);
+	if (ret < 0) {
+		sfs_log(SFS_LOG_ERR, "%s: the server does not start: %s",
+			vol->host->dev[SFS_DEV_META].path, strerror(-ret));
+		goto err_hub;
+	}
+	sfs_status_clear(vol->host->id[SFS_DEV_META].fsid);
 	*ret_vol = vol;
 	return 0;
 
-err_stop:
-	sfs_volume_stop(vol);
-	return ret;
+err_hub:
+	sfs_hub_destroy(vol->hub);
 err_close:
 	sfs_host_close(vol->host);
 err_free:
@@ -103,22 +89,13 @@ err_free:
 	return ret;
 }
 
-/* Returns the error of the last publish. */
-int sfs_volume_stop(struct sfs_volume *vol)
+void sfs_volume_stop(struct sfs_volume *vol)
 {
-	int ret;
-
 	sfs_owner_stopping(vol->host);
-	sfs_status_remove(vol->status);
-	ret = sfs_unmount(vol->fs);
-	if (ret < 0)
-		sfs_log(SFS_LOG_ERR,
-			"%s: the last changes could not be published: %s",
-			vol->host->name, strerror(-ret));
 	sfs_server_stop(vol->srv);
 	sfs_hub_destroy(vol->hub);
-	sfs_owner_release(vol->host, ret == 0);
+	sfs_owner_release(vol->host, !vol->dirty);
 	sfs_host_close(vol->host);
+	pthread_mutex_destroy(&vol->lock);
 	free(vol);
-	return ret;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Pools of threads for requests that may block for long, so that the queues'
- * own threads stay free for reads and writes.
+ * own threads stay free for reads of pages.
  *
  * There is one pool for each reason to block: a pool full of calls that wait
  * for a caller's memory (which may be a mapping of a file on this very mount
- * and so wait for a READ), for a publish, or for the kernel's page locks never
- * stops the others.  Threads are started when there is work for them, up to
- * the pool's bound, and stay.  The queue is bounded by the number of tasks in
- * the kernel that wait for an answer.
+ * and so wait for a READ), for a publish, for cluster locks, or for the
+ * kernel's page locks never stops the others.  Threads are started when
+ * there is work for them, up to the pool's bound, and stay.  The queue is
+ * bounded by the number of tasks in the kernel that wait for an answer.
  */
 #include "fuse/daemon.h"
 
@@ -54,10 +54,10 @@ static void *work_main(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&wp->lock);
+		sfs_host_set_killed(sfs_req_killed, req);
 		req->fn(req);
-		assert(req->replied);
-		sfs_req_deactivate(req);
-		free(req);
+		sfs_host_set_killed(NULL, NULL);
+		sfs_req_free(req);
 		pthread_mutex_lock(&wp->lock);
 	}
 	wp->nr_threads--;
@@ -84,13 +84,31 @@ static bool need_thread(struct sfs_workpool *wp)
 	return wp->nr_threads > 0;
 }
 
-static struct sfs_req *copy_req(const struct sfs_req *req)
+/* With wp->lock. */
+static bool remove_queued(struct sfs_workpool *wp, struct sfs_req *req)
+{
+	struct sfs_req **p, *prev = NULL;
+
+	for (p = &wp->head; *p; prev = *p, p = &(*p)->queue_next) {
+		if (*p != req)
+			continue;
+		*p = req->queue_next;
+		if (wp->tail == req)
+			wp->tail = prev;
+		wp->nr_queued--;
+		return true;
+	}
+	return false;
+}
+
+/* @all: with its names and data, not only what its second half needs. */
+static struct sfs_req *copy_req(const struct sfs_req *req, bool all)
 {
 	size_t len = req->d.h->len;
 	struct sfs_req *copy;
 
 	/* the data of a WRITE has been used already and is large */
-	if (req->d.h->opcode == FW_WRITE)
+	if (!all && req->d.h->opcode == FW_WRITE)
 		len = sizeof(struct fw_in_header) + sizeof(struct fw_write_in);
 	copy = calloc(1, sizeof(*copy) + len);
 	if (!copy)
@@ -101,6 +119,14 @@ static struct sfs_req *copy_req(const struct sfs_req *req)
 	memcpy(copy->result, req->result, sizeof(copy->result));
 	memcpy(copy->msg, req->d.h, len);
 	atomic_init(&copy->interrupted, atomic_load(&req->interrupted));
+	copy->seq = req->seq;
+	if (all) {
+		/* what has been taken apart once can be */
+		if (fw_decode(copy->msg, len, &copy->d) == 0)
+			return copy;
+		free(copy);
+		return NULL;
+	}
 	copy->d = req->d;
 	copy->d.h = (void *)copy->msg;
 	copy->d.arg = copy->d.h + 1;
@@ -114,12 +140,11 @@ static struct sfs_req *copy_req(const struct sfs_req *req)
 }
 
 /* The same, not to be found yet. */
-static struct sfs_req *take_over(struct sfs_req *req)
+static struct sfs_req *take_over(struct sfs_req *req, bool all)
 {
 	struct sfs_req *work;
 
-	assert(!req->on_heap);
-	work = copy_req(req);
+	work = copy_req(req, all);
 	if (!work) {
 		sfs_reply_err(req, -ENOMEM);
 		return NULL;
@@ -134,25 +159,27 @@ static struct sfs_req *take_over(struct sfs_req *req)
 
 struct sfs_req *sfs_req_detach(struct sfs_req *req)
 {
-	struct sfs_req *work = take_over(req);
+	struct sfs_req *work;
 
+	assert(!req->on_heap);
+	work = take_over(req, false);
 	if (work)
 		sfs_req_activate(work);
 	return work;
 }
 
-void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
-	       void (*fn)(struct sfs_req *req))
+static void defer(struct sfs_req *req, struct sfs_workpool *wp,
+		  void (*fn)(struct sfs_req *req), bool all)
 {
 	struct sfs_req *work;
 	bool ok;
 
-	work = take_over(req);
+	work = take_over(req, all);
 	if (!work)
 		return;
 	work->fn = fn;
 	/* a write has happened and must not be answered as if it had not */
-	if (req->d.h->opcode != FW_WRITE)
+	if (all || req->d.h->opcode != FW_WRITE)
 		work->queued_in = wp;
 	sfs_req_activate(work);
 
@@ -169,27 +196,60 @@ void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
 	/* without a single thread, better here than never */
 	if (!ok && sfs_workpool_cancel(wp, work)) {
 		fn(work);
-		sfs_req_deactivate(work);
-		free(work);
+		sfs_req_free(work);
 	}
+}
+
+void sfs_defer(struct sfs_req *req, struct sfs_workpool *wp,
+	       void (*fn)(struct sfs_req *req))
+{
+	/* a thread of a pool may as well wait for this, too */
+	if (req->on_heap)
+		fn(req);
+	else
+		defer(req, wp, fn, false);
+}
+
+void sfs_defer_all(struct sfs_req *req, struct sfs_workpool *wp)
+{
+	assert(!req->on_heap);
+	defer(req, wp, sfs_dispatch, true);
+}
+
+struct sfs_req *sfs_workpool_take(struct sfs_workpool *wp, uint64_t first,
+				  uint64_t last)
+{
+	struct sfs_req *req;
+
+	pthread_mutex_lock(&wp->lock);
+	for (req = wp->head; req; req = req->queue_next)
+		if (req->d.h->nodeid >= first && req->d.h->nodeid <= last)
+			break;
+	if (req)
+		remove_queued(wp, req);
+	pthread_mutex_unlock(&wp->lock);
+	return req;
+}
+
+void sfs_workpool_put(struct sfs_workpool *wp, struct sfs_req *req)
+{
+	pthread_mutex_lock(&wp->lock);
+	req->queue_next = wp->head;
+	wp->head = req;
+	if (!req->queue_next)
+		wp->tail = req;
+	wp->nr_queued++;
+	need_thread(wp);
+	pthread_cond_signal(&wp->wake);
+	pthread_mutex_unlock(&wp->lock);
 }
 
 bool sfs_workpool_cancel(struct sfs_workpool *wp, struct sfs_req *req)
 {
-	struct sfs_req **p, *prev = NULL;
-	bool found = false;
+	bool found;
 
 	pthread_mutex_lock(&wp->lock);
-	for (p = &wp->head; *p; prev = *p, p = &(*p)->queue_next) {
-		if (*p != req)
-			continue;
-		*p = req->queue_next;
-		if (wp->tail == req)
-			wp->tail = prev;
-		wp->nr_queued--;
-		found = true;
-		break;
-	}
+	found = remove_queued(wp, req);
 	pthread_mutex_unlock(&wp->lock);
 	return found;
 }

@@ -6,12 +6,15 @@
  * and talks to it, or starts it and talks to it over a pair of sockets that it
  * inherits.  What they say is the same:
  *
- *	"mount" META DATA DIR OPTIONS	->
+ *	"mount" VERSION META DATA DIR OPTIONS NOATIME THERE ->
  *					<- "go"		the volume is up
  *	"fd" MINOR, with the descriptor	->
  *					<- "serving"
  *
- * Others ask "counters" and get "counters" and then NAME VALUE for each.
+ * NOATIME is empty or not, THERE the number in fusectl of what is mounted on
+ * DIR already, or 0.  The devices are paths without links; the daemon compares
+ * what they are.  Others ask "counters" RID and get "counters" and then NAME
+ * VALUE for each.
  *
  * The daemon may answer "error" ERRNO TEXT instead (TEXT empty when it has
  * told stderr), or "wait" when it is about to end: then the devices will be
@@ -158,17 +161,21 @@ static int connect_daemon(__u64 fsid)
 	return sock;
 }
 
-int sfs_control_ask(__u64 fsid, const char *question, char *buf, size_t size,
-		    const char **ret_words, unsigned int max)
+int sfs_control_ask(__u64 fsid, __u64 rid, const char *question, char *buf,
+		    size_t size, const char **ret_words, unsigned int max)
 {
 	struct timeval tv = { .tv_sec = 10 };
+	const char *word[] = { question, NULL };
+	char digits[24];
 	int sock, ret;
 
+	snprintf(digits, sizeof(digits), "%016llx", rid);
+	word[1] = digits;
 	sock = connect_daemon(fsid);
 	if (sock < 0)
 		return sock;
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	ret = sfs_control_send(sock, -1, &question, 1);
+	ret = sfs_control_send(sock, -1, word, 2);
 	if (ret == 0)
 		ret = sfs_control_recv(sock, buf, size, ret_words, max, NULL);
 	close(sock);
@@ -251,14 +258,19 @@ static int enter_ns(const char *ns)
 	return ret;
 }
 
-/* An answer: 0 for @want, 1 for "wait", or the daemon's error. */
-static int expect(int sock, const char *want)
+/*
+ * An answer: 0 for @want, 1 for "wait", or the daemon's error.  @ending: it may
+ * be one that ends without having noticed us, which is as good as "wait".
+ */
+static int expect(int sock, const char *want, bool ending)
 {
 	char buf[SFS_CONTROL_MAX];
 	const char *word[3];
 	int nr, err;
 
 	nr = sfs_control_recv(sock, buf, sizeof(buf), word, 3, NULL);
+	if (nr == -ECONNRESET && ending)
+		return 1;
 	if (nr == -ECONNRESET) {
 		sfs_log(SFS_LOG_ERR, "the daemon has ended; see its log");
 		return nr;
@@ -278,14 +290,19 @@ static int expect(int sock, const char *want)
 			sfs_log(SFS_LOG_ERR, "%s", word[2]);
 		return err > 0 ? -err : -EIO;
 	}
-	sfs_log(SFS_LOG_ERR, "the daemon's answer makes no sense");
+	sfs_log(SFS_LOG_ERR,
+		"the daemon's answer makes no sense; is it of another version of scoutfs?");
 	return -EPROTO;
 }
 
 static int send_request(int sock, const struct sfs_mount_request *mr)
 {
 	char *opts = malloc(SFS_CONTROL_MAX), *meta, *data;
+	char there[16];
 	int ret;
+
+	snprintf(there, sizeof(there), "%u", mr->mount_ns ? 0 :
+		 sfs_fuse_minor_at(mr->dir));
 
 	/* a daemon that was started elsewhere has another directory */
 	meta = realpath(mr->opts->metadev_path, NULL);
@@ -295,14 +312,16 @@ static int send_request(int sock, const struct sfs_mount_request *mr)
 	if (ret == 0) {
 		const char *word[] = {
 			"mount",
+			SFS_CONTROL_VERSION,
 			meta ? meta : mr->opts->metadev_path,
 			data ? data : mr->spec,
 			mr->dir,
 			opts,
 			mr->opts->mount_flags & MS_NOATIME ? "noatime" : "",
+			there,
 		};
 
-		ret = sfs_control_send(sock, -1, word, 6);
+		ret = sfs_control_send(sock, -1, word, 8);
 	}
 	free(opts);
 	free(meta);
@@ -310,7 +329,7 @@ static int send_request(int sock, const struct sfs_mount_request *mr)
 	return ret;
 }
 
-static int talk(int sock, const struct sfs_mount_request *mr)
+static int talk(int sock, const struct sfs_mount_request *mr, bool started)
 {
 	const char *word[] = { "fd", NULL };
 	unsigned int minor;
@@ -318,8 +337,10 @@ static int talk(int sock, const struct sfs_mount_request *mr)
 	int fd, ret;
 
 	ret = send_request(sock, mr);
+	if ((ret == -EPIPE || ret == -ECONNRESET) && !started)
+		return 1;
 	if (ret == 0)
-		ret = expect(sock, "go");
+		ret = expect(sock, "go", !started);
 	if (ret != 0)
 		return ret;
 	if (mr->mount_ns) {
@@ -336,7 +357,7 @@ static int talk(int sock, const struct sfs_mount_request *mr)
 	ret = sfs_control_send(sock, fd, word, 2);
 	close(fd);
 	if (ret == 0)
-		ret = expect(sock, "serving");
+		ret = expect(sock, "serving", false);
 	if (ret != 0)
 		sfs_fuse_unmount(mr->dir, true);
 	return ret;
@@ -363,6 +384,7 @@ int sfs_control_mount(const struct sfs_mount_request *mr)
 {
 	struct sfs_volume_id id;
 	int sock, ret, i;
+	bool started;
 
 	sfs_fuse_unmount_dead(mr->dir);
 	if (!mr->mount_ns) {
@@ -375,7 +397,8 @@ int sfs_control_mount(const struct sfs_mount_request *mr)
 		return ret;
 	for (i = 0; i < NR_WAITS; i++) {
 		sock = connect_daemon(id.fsid);
-		if (sock < 0) {
+		started = sock < 0;
+		if (started) {
 			if (mr->verbose)
 				sfs_log(SFS_LOG_INFO, "starting " DAEMON);
 			sock = start_daemon();
@@ -385,7 +408,7 @@ int sfs_control_mount(const struct sfs_mount_request *mr)
 				strerror(-sock));
 			return sock;
 		}
-		ret = talk(sock, mr);
+		ret = talk(sock, mr, started);
 		close(sock);
 		if (ret <= 0)
 			return ret;

@@ -79,9 +79,31 @@ int sfs_port_killed(struct sfs_host *host)
 	return killed_fn ? killed_fn(killed_arg) : 0;
 }
 
+/*
+ * A test switch (docs/fuse.md): mounts give up cluster locks, or keep them for
+ * reading alone, at the end of one use of so many.
+ */
+void sfs_host_revoke_init(struct sfs_host *host)
+{
+	const char *env = getenv("SCOUTFS_REVOKE");
+
+	if (env)
+		host->revoke_one_in = strtoul(env, NULL, 10);
+	atomic_init(&host->revoke_random, 1);
+}
+
 int sfs_port_trigger(struct sfs_host *host, unsigned int trigger)
 {
-	return 0;
+	const char *name;
+	unsigned int n;
+
+	if (!host->revoke_one_in)
+		return 0;
+	name = sfs_trigger_name(trigger);
+	if (!name || (strcmp(name, "REVOKE") && strcmp(name, "DOWNGRADE")))
+		return 0;
+	n = atomic_fetch_add(&host->revoke_random, 1) * 2654435761U;
+	return (n >> 8) % host->revoke_one_in == 0;
 }
 
 /* Lines for whoever lets the daemon tell all. */
@@ -120,6 +142,7 @@ void sfs_port_mount_down(struct sfs_host *host, struct sfs_fs *fs,
 		host->on_down(host->on_down_arg, why);
 }
 
+/* Nothing of a file is in this process alone, but see fuse/stores.c. */
 void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
 			__u64 first_ino, __u64 last_ino)
 {
@@ -128,6 +151,9 @@ void sfs_port_writeback(struct sfs_host *host, struct sfs_fs *fs,
 void sfs_port_invalidate(struct sfs_host *host, struct sfs_fs *fs,
 			 __u64 first_ino, __u64 last_ino)
 {
+	if (host->on_invalidate)
+		host->on_invalidate(host->on_down_arg, fs, first_ino,
+				    last_ino);
 }
 
 /*

@@ -176,6 +176,14 @@ static int mount_as_user(const char *spec, const char *dir,
 
 /* ---- for others --------------------------------------------------------- */
 
+unsigned int sfs_fuse_minor_at(const char *dir)
+{
+	unsigned int minor;
+	bool ours;
+
+	return find_mount(dir, &minor, &ours) == 0 && ours ? minor : 0;
+}
+
 int sfs_fuse_mount(const char *spec, const char *dir, unsigned long flags,
 		   int *ret_fd, unsigned int *ret_minor)
 {

@@ -84,6 +84,11 @@ struct sfs_host {
 	char name[32];				/* I prefix of the core's lines */
 	__u64 cache_budget;			/* I bytes */
 	atomic_int down;			/* A a mount has failed for good */
+	unsigned int revoke_one_in;		/* I a test switch, or 0 */
+	atomic_uint revoke_random;		/* A its state */
+	/* I told of sfs_port_invalidate(); may be NULL */
+	void (*on_invalidate)(void *arg, struct sfs_fs *fs, __u64 first,
+			      __u64 last);
 	/* I told of a failed mount and of lost ownership; may be NULL */
 	void (*on_down)(void *arg, const char *why);
 	void *on_down_arg;
@@ -144,6 +149,9 @@ int sfs_raw_flush(struct sfs_host *host, int dev);
  * @killed(@arg).  NULL when there is none.
  */
 void sfs_host_set_killed(int (*killed)(void *arg), void *arg);
+
+/* Reads the switch for tests of revoking, see sfs_port_trigger(). */
+void sfs_host_revoke_init(struct sfs_host *host);
 
 /* Where sockets and status live: /run/scoutfs, or a directory of one's own. */
 const char *sfs_run_dir(void);
@@ -227,10 +235,17 @@ int sfs_fuse_mount(const char *spec, const char *dir, unsigned long flags,
 		   int *ret_fd, unsigned int *ret_minor);
 /* -EBUSY when it is in use, unless @lazy.  Nothing is logged. */
 int sfs_fuse_unmount(const char *dir, bool lazy);
+/*
+ * The number in fusectl of what is mounted at @dir, as we see it; 0 when that
+ * is nothing or none of our kind.
+ */
+unsigned int sfs_fuse_minor_at(const char *dir);
 /* What a killed daemon left at @dir is detached. */
 void sfs_fuse_unmount_dead(const char *dir);
 
 #define SFS_CONTROL_MAX 16384
+/* grows when programs and daemons of before do not understand each other */
+#define SFS_CONTROL_VERSION "2"
 
 /* One message is NUL-terminated words; -ECONNRESET when the other has gone. */
 int sfs_control_send(int sock, int fd, const char *const *words,
@@ -240,11 +255,11 @@ int sfs_control_recv(int sock, char *buf, size_t size, const char **ret_words,
 		     unsigned int max, int *ret_fd);
 
 /*
- * Asks the daemon of volume @fsid a question of one word; the answer as
- * sfs_control_recv() gives it.  Nothing is logged.
+ * Asks the daemon of volume @fsid a question about the mount @rid; the answer
+ * as sfs_control_recv() gives it.  Nothing is logged.
  */
-int sfs_control_ask(__u64 fsid, const char *question, char *buf, size_t size,
-		    const char **ret_words, unsigned int max);
+int sfs_control_ask(__u64 fsid, __u64 rid, const char *question, char *buf,
+		    size_t size, const char **ret_words, unsigned int max);
 
 struct sfs_mount_request {
 	const char *spec;		/* the data device */
@@ -259,6 +274,8 @@ int sfs_control_mount(const struct sfs_mount_request *mr);
 /* ---- status directory (status.c) ---------------------------------------- */
 
 struct sfs_status;
+/* Removes what a killed daemon of this volume has left; we own the volume. */
+void sfs_status_clear(__u64 fsid);
 int sfs_status_create(struct sfs_host *host, __u64 fsid, __u64 rid,
 		      const struct sfs_options *opts,
 		      struct sfs_status **ret_st);

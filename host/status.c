@@ -192,7 +192,6 @@ int sfs_status_create(struct sfs_host *host, __u64 fsid, __u64 rid,
 	snprintf(st->name, sizeof(st->name), "f.%06llx.r.%06llx", fsid >> 40,
 		 rid >> 40);
 	snprintf(hidden, sizeof(hidden), ".%s", st->name);
-	remove_leftovers(st->run_fd, st->name + strlen("f."));
 	fd = make_dir(st->run_fd, hidden);
 	if (fd < 0) {
 		ret = fd;
@@ -217,6 +216,18 @@ err_free:
 		sfs_run_dir(), strerror(-ret));
 	free(st);
 	return ret;
+}
+
+void sfs_status_clear(__u64 fsid)
+{
+	int run_fd = open(sfs_run_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char digits[8];
+
+	if (run_fd < 0)
+		return;
+	snprintf(digits, sizeof(digits), "%06llx", fsid >> 40);
+	remove_leftovers(run_fd, digits);
+	close(run_fd);
 }
 
 void sfs_status_remove(struct sfs_status *st)

@@ -93,13 +93,13 @@ static int print_files(struct printer *pr, const char *dir)
 }
 
 /* "counters", then a name and a number each. */
-static int print_words(struct printer *pr, __u64 fsid)
+static int print_words(struct printer *pr, __u64 fsid, __u64 rid)
 {
 	static char buf[SFS_CONTROL_MAX];
 	const char *word[MAX_WORDS];
 	int nr, i;
 
-	nr = sfs_control_ask(fsid, "counters", buf, sizeof(buf), word,
+	nr = sfs_control_ask(fsid, rid, "counters", buf, sizeof(buf), word,
 			     MAX_WORDS);
 	if (nr < 0)
 		return fail_errno(nr, "failed to ask the daemon of filesystem %016llx",
@@ -131,7 +131,7 @@ static int counters_path(int fd, void *arg)
 	pr = fields_begin(&opts->com, opts->field);
 	ret = print_files(pr, dir);
 	if (ret == -ENOENT)
-		ret = print_words(pr, sfm.fsid);
+		ret = print_words(pr, sfm.fsid, sfm.rid);
 	end = fields_end(pr, ret < 0 ? NULL : opts->field);
 	return ret < 0 ? ret : end;
 }

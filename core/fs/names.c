@@ -250,20 +250,22 @@ static int name_to_ino(struct sfs_fs *fs, struct sfs_lockset *locks,
 	return ret;
 }
 
-/* *ret_ino is what the name led to, 0: nowhere. */
+/* The attributes of the inode that a name has now, or had a moment ago. */
 static int lookup_once(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
-		       const char *name, u32 len, struct sfs_inode *ret_si,
-		       u64 *ret_ino)
+		       const char *name, u32 len, u64 *ret_ino,
+		       struct sfs_attr *ret_attr)
 {
 	struct sfs_lockset locks;
-	u64 ino = 0;
+	struct sfs_inode si;
+	u64 ino;
 	int ret;
 
-	*ret_ino = 0;
 	ret = sfs_locks_ino(fs, &locks, dir, SFS_LOCK_READ);
 	if (ret < 0)
 		return ret;
-	ret = name_to_ino(fs, &locks, cred, dir, name, len, ret_si, &ino);
+	ret = name_to_ino(fs, &locks, cred, dir, name, len, &si, &ino);
+	if (ret == 0)
+		*ret_ino = ino;
 	/* one lock after the other: the next may be a lower one */
 	if (ret == 0 && !sfs_locks_cover(&locks, ino, SFS_LOCK_READ)) {
 		sfs_locks_end(fs, &locks);
@@ -271,34 +273,31 @@ static int lookup_once(struct sfs_fs *fs, const struct sfs_cred *cred, u64 dir,
 		if (ret < 0)
 			return ret;
 	}
-	if (ret == 0 && ino != dir) {
-		*ret_ino = ino;
-		ret = sfs_inode_read(fs, &locks, ino, ret_si);
-	}
+	if (ret == 0 && ino != dir)
+		ret = sfs_inode_read(fs, &locks, ino, &si);
+	if (ret == 0)
+		sfs_inode_to_attr(fs, &si, ret_attr);
 	sfs_locks_end(fs, &locks);
 	return ret;
 }
 
-/*
- * Without exclusion the name may get another inode, and the one it had be
- * deleted, between the two reads.  So who finds a name without an inode looks
- * again, until the name has gone or is still the same, which is damage.
- */
 int sfs_lookup(struct sfs_fs *fs, const struct sfs_cred *cred, __u64 dir,
 	       const char *name, __u32 len, struct sfs_attr *ret_attr)
 {
-	struct sfs_inode si;
 	u64 before;
 	u64 ino = 0;
 	int ret;
 
 	sfs_count(fs->cnt, op_lookup);
+	/*
+	 * Between the two reads the name may go to another inode and its own be
+	 * deleted.  Numbers are not used again, so each turn has another one.
+	 */
 	do {
 		before = ino;
-		ret = lookup_once(fs, cred, dir, name, len, &si, &ino);
+		ino = 0;
+		ret = lookup_once(fs, cred, dir, name, len, &ino, ret_attr);
 	} while (ret == -ENOENT && ino && ino != before);
-	if (ret == 0)
-		sfs_inode_to_attr(fs, &si, ret_attr);
 	return ret;
 }
 

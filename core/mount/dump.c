@@ -219,6 +219,15 @@ static int dump_file_locks(struct sfs_fs *fs, struct sfs_dump *dump)
 	return ret;
 }
 
+static int dump_locks(struct sfs_fs *fs, struct sfs_dump *dump)
+{
+	struct sfs_server *srv = sfs_hub_get_server(fs->net.hub);
+	int ret = srv ? sfs_srv_locks_dump(srv, dump) : 0;
+
+	sfs_hub_put_server(fs->net.hub);
+	return ret;
+}
+
 /* ---- for hosts ------------------------------------------------------------------- */
 
 static const struct {
@@ -231,6 +240,7 @@ static const struct {
 	{ "cache", dump_cache },
 	{ "sessions", dump_sessions },
 	{ "server", dump_server },
+	{ "locks", dump_locks },
 	{ "file_locks", dump_file_locks },
 };
 

@@ -377,8 +377,8 @@ u32 sfs_locks_take_releases(struct sfs_fs *fs, u64 txn_nr,
 
 	spin_lock(&fs->txn_lock);
 	list_for_each_entry(rel, &fs->locks->releases, head) {
-		if (nr < max && !rel->sent && rel->txn_nr <= txn_nr) {
-			rel->sent = true;
+		if (nr < max && !rel->sent_nr && rel->txn_nr <= txn_nr) {
+			rel->sent_nr = txn_nr;
 			rels[nr++] = rel->body;
 		}
 	}
@@ -409,7 +409,7 @@ void sfs_locks_published(struct sfs_fs *fs)
 	struct sfs_lock_rel *rel;
 
 	while ((rel = next_published(fs))) {
-		if (!rel->sent)
+		if (!rel->sent_nr)
 			sfs_lock_send_release(fs, &rel->body);
 		kfree(rel);
 	}

@@ -395,7 +395,7 @@ static int restate_shard(struct sfs_fs *fs, struct sfs_lock_shard *shard)
 }
 
 /* Locks that go with a publish which the server may not have. */
-static int restate_releases(struct sfs_fs *fs)
+static int restate_releases(struct sfs_fs *fs, u64 publish_nr)
 {
 	struct sfs_msg_restate *body;
 	struct sfs_msg_lock_held *held;
@@ -413,6 +413,8 @@ static int restate_releases(struct sfs_fs *fs)
 		nr = 0;
 		spin_lock(&fs->txn_lock);
 		list_for_each_entry(rel, &fs->locks->releases, head) {
+			if (rel->sent_nr && rel->sent_nr <= publish_nr)
+				continue;
 			if (nr < room) {
 				held[nr].id = rel->body.id;
 				held[nr].epoch = rel->body.epoch;
@@ -431,7 +433,7 @@ static int restate_releases(struct sfs_fs *fs)
 	return send_restate(fs, msg);
 }
 
-int sfs_locks_restate(struct sfs_fs *fs)
+int sfs_locks_restate(struct sfs_fs *fs, u64 publish_nr)
 {
 	int ret = 0;
 	u32 i;
@@ -440,5 +442,5 @@ int sfs_locks_restate(struct sfs_fs *fs)
 	for (i = 0; i < SFS_LOCK_SHARDS && ret == 0; i++)
 		ret = restate_shard(fs, &fs->locks->shard[i]);
 	/* a lock that was given up meanwhile is in this list */
-	return ret ?: restate_releases(fs);
+	return ret ?: restate_releases(fs, publish_nr);
 }

@@ -74,7 +74,7 @@ struct sfs_lock_rel {
 	struct list_head head;
 	struct sfs_msg_lock_release body;
 	u64 txn_nr;
-	bool sent;
+	u64 sent_nr;			/* of the publish it went with, 0: none yet */
 };
 
 struct sfs_locks {

@@ -117,6 +117,7 @@ static int greet(struct sfs_fs *fs)
 	struct sfs_msg *reply;
 	struct sfs_msg *req;
 	bool recover;
+	u64 publish_nr;
 	u64 version;
 	int ret;
 
@@ -130,10 +131,11 @@ static int greet(struct sfs_fs *fs)
 		return ret;
 	body = (const struct sfs_msg_greet_reply *)reply->payload;
 	version = le64_to_cpu(body->version);
+	publish_nr = le64_to_cpu(body->publish_nr);
 	recover = le32_to_cpu(body->recover);
 	sfs_msg_free(reply);
 	if (recover) {
-		ret = sfs_locks_restate(fs);
+		ret = sfs_locks_restate(fs, publish_nr);
 		if (ret == 0)
 			ret = restate_flocks(fs);
 		if (ret == 0) {

@@ -94,6 +94,7 @@ struct sfs_msg_greet {
 };
 struct sfs_msg_greet_reply {
 	__le64 version;		/* the newest */
+	__le64 publish_nr;	/* this mount's last one, also if not answered */
 	__le32 recover;		/* restate */
 	__le32 pad;
 };

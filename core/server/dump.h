@@ -19,6 +19,8 @@ int sfs_dump_line(struct sfs_dump *dump, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 int sfs_srv_dump_sessions(struct sfs_server *srv, struct sfs_dump *dump);
+/* locks.c: cluster locks that somebody waits for. */
+int sfs_srv_locks_dump(struct sfs_server *srv, struct sfs_dump *dump);
 int sfs_srv_dump_state(struct sfs_server *srv, struct sfs_dump *dump);
 
 #endif

@@ -41,11 +41,13 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "base/broken.h"
 #include "base/report.h"
 #include "net/lock_names.h"
+#include "server/dump.h"
 
 #define RESEND_MS 1000
 #define NOT_REVOKED 255
@@ -81,6 +83,7 @@ struct waiter {
 	struct sfs_session *sess;
 	u64 req_nr;
 	u64 held_epoch;
+	unsigned long since;		/* jiffies */
 	u8 mode;
 };
 
@@ -380,6 +383,7 @@ static void add_waiter(struct srv_lock *lk, struct sfs_session *sess,
 	w->req_nr = le64_to_cpu(body->nr);
 	w->held_epoch = le64_to_cpu(body->held_epoch);
 	w->mode = body->mode;
+	w->since = jiffies;
 	list_add_tail(&w->head, &lk->waiters);
 	list_add_tail(&w->sess_head, &sess->lock_waiters);
 }
@@ -855,6 +859,101 @@ void sfs_srv_locks_forget(struct sfs_session *sess)
 	forget(sess);
 	mutex_unlock(&locks->mutex);
 	hand_out_work(sess);
+}
+
+/* ---- for who looks for the reason of a wait -------------------------------------------- */
+
+struct shown {
+	u64 id;
+	u64 rid;
+	u32 ms;				/* waited, or since it was told */
+	u8 mode;
+	u8 keep;
+	bool waits;
+};
+
+static void show(struct shown *sh, u32 *nr, u32 max, const struct shown *one)
+{
+	if (*nr < max)
+		sh[*nr] = *one;
+	++*nr;
+}
+
+/* Locks that somebody waits for: who has them, who waits and for how long. */
+static u32 show_waits(struct sfs_srv_locks *locks, struct shown *sh, u32 max)
+{
+	struct srv_lock *lk;
+	struct waiter *w;
+	struct holder *h;
+	u32 nr = 0;
+	u32 b;
+
+	for (b = 0; b < SFS_SRV_LOCK_BUCKETS; b++) {
+		list_for_each_entry(lk, &locks->hash[b], hash) {
+			if (list_empty(&lk->waiters))
+				continue;
+			list_for_each_entry(h, &lk->holders, head)
+				show(sh, &nr, max, &(struct shown) {
+					.id = lk->id,
+					.rid = h->sess->rid,
+					.mode = h->mode,
+					.keep = h->keep,
+					.ms = jiffies_to_msecs(jiffies -
+							       h->told),
+				});
+			list_for_each_entry(w, &lk->waiters, head)
+				show(sh, &nr, max, &(struct shown) {
+					.id = lk->id,
+					.rid = w->sess->rid,
+					.mode = w->mode,
+					.ms = jiffies_to_msecs(jiffies -
+							       w->since),
+					.waits = true,
+				});
+		}
+	}
+	return nr;
+}
+
+#define MAX_SHOWN 4096
+
+static int print_shown(struct sfs_dump *dump, const struct shown *sh)
+{
+	static const char *const modes[] = { "nothing", "read", "write" };
+
+	if (sh->waits)
+		return sfs_dump_line(dump, "lock %llu mount %016llx waits for %s since-ms %u",
+				     sh->id, sh->rid, modes[sh->mode], sh->ms);
+	if (sh->keep != NOT_REVOKED)
+		return sfs_dump_line(dump, "lock %llu mount %016llx has %s told-to-keep %s since-ms %u",
+				     sh->id, sh->rid, modes[sh->mode],
+				     modes[sh->keep], sh->ms);
+	return sfs_dump_line(dump, "lock %llu mount %016llx has %s", sh->id,
+			     sh->rid, modes[sh->mode]);
+}
+
+int sfs_srv_locks_dump(struct sfs_server *srv, struct sfs_dump *dump)
+{
+	struct sfs_srv_locks *locks = &srv->locks;
+	struct shown *sh;
+	u64 known;
+	u32 nr;
+	u32 i;
+	int ret;
+
+	sh = kvmalloc_array(MAX_SHOWN, sizeof(*sh), GFP_NOFS);
+	if (!sh)
+		return 0;
+	mutex_lock(&locks->mutex);
+	known = locks->nr;
+	nr = show_waits(locks, sh, MAX_SHOWN);
+	mutex_unlock(&locks->mutex);
+	ret = sfs_dump_line(dump, "locks %llu waits-shown %u of %u", known,
+			    min_t(u32, nr, MAX_SHOWN), nr);
+	for (i = 0; i < nr && i < MAX_SHOWN && ret == 0; i++)
+		ret = print_shown(dump, &sh[i]);
+	kvfree(sh);
+	return ret;
 }
 
 /* ---- life --------------------------------------------------------------------------- */

@@ -152,10 +152,13 @@ struct sfs_msg *sfs_srv_publish(struct sfs_session *sess, struct sfs_msg *req)
 void sfs_srv_publish_again(struct sfs_session *sess, const struct sfs_msg *req)
 {
 	const struct sfs_msg *last = sess->slots[SFS_SLOT_PUBLISH].reply;
-	const struct sfs_msg_publish_reply *body =
-		(const struct sfs_msg_publish_reply *)last->payload;
+	const struct sfs_msg_publish_reply *body;
 	struct sfs_srv_publish pub;
 
+	/* it may have come in another slot than publishes do */
+	if (!last)
+		return;
+	body = (const struct sfs_msg_publish_reply *)last->payload;
 	if (last->hdr.err || sfs_msg_len(last) < sizeof(*body) ||
 	    sfs_srv_publish_decode(sess, req, &pub) < 0)
 		return;

@@ -287,6 +287,7 @@ struct sfs_msg *sfs_srv_greet(struct sfs_server *srv, const struct sfs_msg *req,
 	body = (struct sfs_msg_greet_reply *)reply->payload;
 	sfs_store_lock(srv->store);
 	body->recover = cpu_to_le32(!sess->greeted);
+	body->publish_nr = cpu_to_le64(sess->publish_nr);
 	if (!sess->greeted) {
 		ret = greet_fits(sess, say);
 		if (ret == 0)

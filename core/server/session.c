@@ -28,8 +28,32 @@
 
 /* ---- requests ----------------------------------------------------------------- */
 
+/* Requests with an effect have a slot each, in whose record they are found. */
+static bool fits_slot(const struct sfs_msg *req)
+{
+	u8 slot = req->hdr.slot;
+
+	switch (le16_to_cpu(req->hdr.type)) {
+	case SFS_MSG_PUBLISH:
+		return slot == SFS_SLOT_PUBLISH;
+	case SFS_MSG_META_SPACE:
+		return slot == SFS_SLOT_META_SPACE;
+	case SFS_MSG_DATA_SPACE:
+		return slot == SFS_SLOT_DATA_SPACE;
+	case SFS_MSG_INO_GROUP:
+		return slot == SFS_SLOT_INO_GROUP;
+	case SFS_MSG_MANIFEST:
+	case SFS_MSG_LEAVE:
+		return slot == SFS_SLOT_SESSION;
+	default:
+		return true;
+	}
+}
+
 static struct sfs_msg *handle(struct sfs_session *sess, struct sfs_msg *req)
 {
+	if (!fits_slot(req))
+		return ERR_PTR(-EPROTO);
 	switch (le16_to_cpu(req->hdr.type)) {
 	case SFS_MSG_MANIFEST:
 		return sfs_srv_manifest(sess, req);
@@ -126,7 +150,8 @@ static void slot_worker(struct work_struct *work)
 		seq = le64_to_cpu(req->hdr.seq);
 		if (seq == slot->seq && slot->reply &&
 		    !sfs_broken(slot->sess->srv->host, NOSLOT)) {
-			if (le16_to_cpu(req->hdr.type) == SFS_MSG_PUBLISH)
+			if (le16_to_cpu(req->hdr.type) == SFS_MSG_PUBLISH &&
+			    req->hdr.slot == SFS_SLOT_PUBLISH)
 				sfs_srv_publish_again(slot->sess, req);
 			sfs_srv_send(slot->sess,
 					 sfs_msg_copy_wait(slot->reply));

@@ -19,6 +19,7 @@
 #define FW_MINOR_MAX 45
 /* from here on the kernel itself drops pages behind a direct write */
 #define FW_MINOR_DROPS_PAGES 45
+#define FW_MINOR_EPOCH 44
 
 #define FW_ROOT_ID 1
 /* no read from the device may be shorter than this */
@@ -397,6 +398,9 @@ struct fw_flush_in {
 };
 FW_SIZE(fw_flush_in, 24);
 
+/* in read_flags: for a call, not for pages of the cache */
+#define FW_READ_LOCKOWNER	(1U << 1)
+
 struct fw_read_in {
 	uint64_t fh;
 	uint64_t offset;
@@ -536,6 +540,8 @@ struct fw_interrupt_in {
 
 enum fw_notify {
 	FW_NOTIFY_INVAL_INODE = 2,
+	FW_NOTIFY_STORE = 4,	/* and the bytes */
+	FW_NOTIFY_INC_EPOCH = 8, /* all names are asked for again; no data */
 };
 
 struct fw_inval_inode_out {
@@ -544,5 +550,13 @@ struct fw_inval_inode_out {
 	int64_t len;		/* 0: to the end */
 };
 FW_SIZE(fw_inval_inode_out, 24);
+
+struct fw_store_out {
+	uint64_t ino;
+	uint64_t off;
+	uint32_t size;
+	uint32_t padding;
+};
+FW_SIZE(fw_store_out, 24);
 
 #endif

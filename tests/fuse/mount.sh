@@ -67,7 +67,7 @@ is "options without a newline" \
 	"$(wc -c <"$status/mount_options/data_prealloc_blocks")" 2
 ok "a kind that programs look for" \
 	grep -q " $MNT fuse.scoutfs " /proc/mounts
-refused "one mount at a time" "mounted on $MNT already" \
+refused "once on a directory" "mounted on $MNT already" \
 	"$helper" "$DATA" "$MNT" -o "metadev_path=$META"
 refused "mkfs refuses" "in use" sh -c \
 	"$BUILD/mkfs.scoutfs -f $META $DATA 2>&1 | head -n 1; exit 1"

@@ -10,6 +10,7 @@ here=$SCRATCH/quickstart
 META=$here/meta.img
 DATA=$here/data.img
 MNT=$here/mnt
+MNT2=$here/mnt2
 text=$SCRATCH/text
 
 quickstart() {
@@ -35,6 +36,10 @@ is "the walks end with what was touched" "$(last_inos | tr '\n' ' ')" \
 ok "the last walk has all files" says "502 entries"
 is "which are there" "$(find "$MNT/lots" -type f | wc -l)" 500
 is "contents" "$(cat "$MNT/lots/file77")" 77
+ok "what one mount wrote, the other shows" grep -q "^hello [0-9:]*$" "$text"
+ok "there are two mounts" test "$(stat -c %d "$MNT")" != \
+	"$(stat -c %d "$MNT2")"
+is "with the same files" "$(cat "$MNT2/lots/file77")" 77
 ok "says how to stop" says "quickstart --stop"
 
 ok "again, on what is mounted" quickstart
@@ -48,7 +53,7 @@ is "what was there is there" "$(cat "$MNT/lots/file77")" 77
 is "even more files" "$(find "$MNT" -type f | wc -l)" 1502
 
 ok "stop" quickstart --stop
-ok "nothing is mounted" test -z "$(findmnt -n -M "$MNT")"
+ok "nothing is mounted" test -z "$(findmnt -n -M "$MNT"; findmnt -n -M "$MNT2")"
 ok "nothing is left" test ! -e "$here"
 ok "stop again" quickstart --stop
 refused "unknown arguments" "unknown argument" "$SRC/quickstart" --go

@@ -30,6 +30,9 @@
 #				mounting fails and a line says TEXT
 #	check_volume		scoutfs check
 #	host_log		what the host had to say
+#	mount_elsewhere DIRECTORY [OPTIONS]
+#				the same volume once more
+#	host_stacks		what each thread of the host waits for
 #	can FEATURE
 
 set -u
@@ -43,6 +46,7 @@ own_scratch=
 SCRATCH=${SCRATCH:-$(mktemp -d)}
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || exit 1
 MNT=$SCRATCH/mnt
+MNTS=("$MNT")
 T=$BUILD/tests/mount
 OPS=$T/ops
 LIMIT=${LIMIT:-60}
@@ -181,6 +185,67 @@ kill_all() { # pid...
 # One number of `scoutfs stat` or `scoutfs statfs`.
 stat_more() { # field, file
 	limited "$BUILD/scoutfs" stat -s "$1" "$2" </dev/null
+}
+
+# ---- several mounts of the volume
+
+# The directory of mount number N; the first is $MNT.
+mnt() { # N
+	[ "$1" = 1 ] && echo "$MNT" || echo "$SCRATCH/mnt$1"
+}
+
+# Mount number N, from 2 on.
+mount_nr() { # N, options
+	local dir
+
+	dir=$(mnt "$1")
+	mkdir -p "$dir" && mount_elsewhere "$dir" "${@:2}"
+}
+
+# Mounts 1 to N; $MNTS has the directories.
+mount_several() { # N, options
+	local i
+
+	mount_volume "${@:2}" || return
+	MNTS=("$MNT")
+	for ((i = 2; i <= $1; i++)); do
+		mount_nr "$i" "${@:2}" || return
+		MNTS+=("$(mnt "$i")")
+	done
+}
+
+unmount_several() {
+	local i
+
+	for ((i = ${#MNTS[@]} - 1; i > 0; i--)); do
+		limited umount "${MNTS[i]}" || return
+	done
+	MNTS=("$MNT")
+	unmount
+}
+
+# Paths of one thing on all mounts, with colons between them.
+on_all() { # name
+	local dir all=
+
+	for dir in "${MNTS[@]}"; do
+		all=$all${all:+:}$dir/$1
+	done
+	echo "$all"
+}
+
+# Runs a program that says HANG when it hangs; then the host's stacks are shown.
+watched() { # command...
+	local status
+
+	"$@" >"$SCRATCH/watched" 2>&1 </dev/null
+	status=$?
+	if grep -q ^HANG "$SCRATCH/watched"; then
+		host_stacks >"$SCRATCH/stacks" 2>&1
+		sed 's/^/# /' "$SCRATCH/watched" "$SCRATCH/stacks"
+	fi
+	cat "$SCRATCH/watched"
+	return "$status"
 }
 
 # ---- cleaning up

@@ -99,6 +99,27 @@ if can several_mounts; then
 else
 	skip "several mounts" "$why"
 fi
+if [ "$FIXTURE" = kernel ]; then
+	ok "mount" mount_volume
+	ok "the same mount elsewhere" mount_shared "$SCRATCH/other"
+	is "is the same" "$(stat -c %d "$SCRATCH/other")" \
+		"$(stat -c %d "$MNT")"
+	ok "unmount the first" umount "$MNT"
+	ok "one of its own" mount_elsewhere "$MNT"
+	ok "is another" test "$(stat -c %d "$SCRATCH/other")" != \
+		"$(stat -c %d "$MNT")"
+	is "with a status of its own" "$(ls -d "$STATUS"/f.*.r.* | wc -l)" 2
+	is "and the same inodes" "$(stat -c %i "$SCRATCH/other/b")" \
+		"$(stat -c %i "$MNT/b")"
+	is "and as much room" "$(stat -f -c '%i %b' "$SCRATCH/other")" \
+		"$(stat -f -c '%i %b' "$MNT")"
+	exec 5<"$MNT/b"
+	ok "by force, while the other one is used" timeout 30 umount -f -l "$MNT"
+	exec 5<&-
+	is "the other goes on" "$(cat "$SCRATCH/other/b")" three
+	ok "and writes" touch "$SCRATCH/other/after"
+	ok "unmount" umount "$SCRATCH/other"
+fi
 
 # ---- by force
 ok "mount" eventually mount_volume

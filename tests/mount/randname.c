@@ -12,6 +12,10 @@
  * they are often in use; some are odd.  Some files and directories are held
  * open, and used on after they have lost their names.
  *
+ * DIR may be several paths with colons between them: of the same directory on
+ * several mounts.  Each operation is on a random one of them; what is held open
+ * stays with the mount it was opened on, also when another one takes its name.
+ *
  * What filesystems may do differently is not compared: sizes of directories,
  * inode numbers, times that nobody set.
  */
@@ -32,6 +36,9 @@
 
 static uint64_t state;
 static int top[2];		/* the two directories */
+#define MAX_MOUNTS 16
+static int mounts[MAX_MOUNTS];	/* top[0] is one of them */
+static unsigned int nr_mounts, on;
 static int held[NR_HELD][2];	/* -1: none */
 static char told[NR_TOLD][200];
 static unsigned int nr_told;
@@ -122,8 +129,8 @@ static void same(const char *what, const char *a, const char *b,
 
 	show(one, a);
 	show(two, b ? b : "");
-	snprintf(told[nr_told++ % NR_TOLD], sizeof(told[0]), "%s %s %s: %ld",
-		 what, one, two, result[0]);
+	snprintf(told[nr_told++ % NR_TOLD], sizeof(told[0]),
+		 "[%u] %s %s %s: %ld", on, what, one, two, result[0]);
 	if (result[0] != result[1])
 		wrong("%s %s %s: %ld (%s) and not %ld (%s)", what, one, two,
 		      result[0], result[0] < 0 ? strerror(-result[0]) : "",
@@ -273,6 +280,8 @@ static void op_make(const char *a, const char *b)
 {
 	static const mode_t kinds[] = { S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR };
 	mode_t mode = rnd(0777), kind = kinds[rnd(geteuid() ? 3 : 4)];
+	/* what is in a fifo stays with its mount */
+	bool fifo = kind == S_IFIFO && nr_mounts > 1;
 	dev_t dev = makedev(1 + rnd(300), 3 + rnd(70000));
 
 	switch (rnd(6)) {
@@ -283,7 +292,8 @@ static void op_make(const char *a, const char *b)
 		BOTH("symlink", b, a, symlinkat(b, top[i], a));
 		break;
 	case 4:
-		BOTH("mknod", a, NULL, mknodat(top[i], a, kind | mode,
+		BOTH("mknod", a, NULL, mknodat(top[i], a,
+					       (fifo ? S_IFSOCK : kind) | mode,
 					       kind == S_IFCHR ? dev : 0));
 		break;
 	case 5:
@@ -293,11 +303,33 @@ static void op_make(const char *a, const char *b)
 	}
 }
 
+/*
+ * A directory that another mount has moved is taken to its new place by Linux
+ * when it is looked up there, but not under a rename(2), which is ESTALE.
+ */
+static int move(int dir, const char *a, const char *b, unsigned int flags)
+{
+	struct stat st;
+
+	if (renameat2(dir, a, dir, b, flags) == 0)
+		return 0;
+	if (errno != ESTALE || nr_mounts < 2)
+		return -1;
+	fstatat(dir, a, &st, AT_SYMLINK_NOFOLLOW);
+	fstatat(dir, b, &st, AT_SYMLINK_NOFOLLOW);
+	errno = 0;
+	return renameat2(dir, a, dir, b, flags);
+}
+
 static void one_op(void)
 {
 	char a[2000], b[2000];
 	unsigned int flags;
 
+	if (nr_mounts > 1) {
+		on = rnd(nr_mounts);
+		top[0] = mounts[on];
+	}
 	some_path(a);
 	some_path(b);
 	switch (rnd(12)) {
@@ -322,7 +354,7 @@ static void one_op(void)
 	case 9: case 10:
 		flags = rnd(4) ? 0 : RENAME_NOREPLACE;
 		BOTH(flags ? "rename, no replace" : "rename", a, b,
-		     renameat2(top[i], a, top[i], b, flags));
+		     move(top[i], a, b, flags));
 		break;
 	case 11:
 		op_held();
@@ -428,10 +460,22 @@ static void compare_trees(int *dir, int depth)
 	closedir(d);
 }
 
+/* Each mount has the same. */
+static void compare_all(void)
+{
+	for (on = 0; on < nr_mounts; on++) {
+		top[0] = mounts[on];
+		nr_linked = 0;
+		compare_trees(top, 0);
+	}
+	on = 0;
+	top[0] = mounts[0];
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count, n;
-	int i;
+	char *p;
 
 	if (argc != 5) {
 		fprintf(stderr, "usage: randname DIR MODEL SEED COUNT\n");
@@ -440,21 +484,22 @@ int main(int argc, char **argv)
 	state = number(argv[3]) * 2 + 1;
 	count = number(argv[4]);
 	umask(0);
-	for (i = 0; i < 2; i++) {
-		top[i] = open(argv[1 + i], O_RDONLY | O_DIRECTORY);
-		CHECK(top[i] >= 0);
+	for (p = strtok(argv[1], ":"); p; p = strtok(NULL, ":")) {
+		CHECK(nr_mounts < MAX_MOUNTS);
+		mounts[nr_mounts] = open(p, O_RDONLY | O_DIRECTORY);
+		CHECK(mounts[nr_mounts++] >= 0);
 	}
+	CHECK(nr_mounts);
+	top[1] = open(argv[2], O_RDONLY | O_DIRECTORY);
+	CHECK(top[1] >= 0);
 	memset(held, -1, sizeof(held));
-	compare_trees(top, 0);
+	compare_all();
 	for (n = 1; n <= count; n++) {
 		one_op();
-		if (n % 1000 == 0) {
-			nr_linked = 0;
-			compare_trees(top, 0);
-		}
+		if (n % 1000 == 0)
+			compare_all();
 	}
-	nr_linked = 0;
-	compare_trees(top, 0);
+	compare_all();
 	/* contents of all files, and then what FUSE knows instead of it */
 	CHECK(syncfs(top[0]) == 0);
 	CHECK(fsync(top[0]) == 0);

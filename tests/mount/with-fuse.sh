@@ -8,6 +8,9 @@ DATA=$SCRATCH/data.img
 STATUS=/run/scoutfs
 [ "$(id -u)" = 0 ] || STATUS=${XDG_RUNTIME_DIR:-}/scoutfs
 
+# REVOKE=N: cluster locks are given up after one of so many uses
+[ -z "${REVOKE:-}" ] || export SCOUTFS_REVOKE=$REVOKE
+
 # the daemon's log, shown when something fails
 export SCOUTFS_LOG=$SCRATCH/daemon.log
 # what race reports of a build with ThreadSanitizer begin with
@@ -22,6 +25,25 @@ images() { # megabytes
 mount_volume() { # options
 	limited "$BUILD/mount.scoutfs" "$DATA" "$MNT" \
 		-o "metadev_path=$META${1:+,$1}" </dev/null
+}
+
+mount_elsewhere() { # directory, options
+	limited "$BUILD/mount.scoutfs" "$DATA" "$1" \
+		-o "metadev_path=$META${2:+,$2}" </dev/null
+}
+
+# The daemon's threads; with a debugger, where they are in it.
+host_stacks() {
+	local pid task
+
+	pid=$(daemon_pid) || return
+	if command -v gdb >/dev/null; then
+		timeout 60 gdb -batch -p "$pid" -ex "thread apply all bt 16"
+	fi
+	for task in /proc/"$pid"/task/*; do
+		echo "$task $(cat "$task/comm" "$task/wchan" 2>/dev/null)"
+		cat "$task/stack" 2>/dev/null
+	done
 }
 
 unmount() {
@@ -118,8 +140,12 @@ can() { # feature
 		why="the kernel answers FIEMAP of FUSE without asking us" ;;
 	syncfs)
 		why="sync and syncfs do not reach a FUSE server" ;;
+	stores)
+		why="a FUSE server learns of stores when pages are written" ;;
+	exact_end)
+		why="the kernel may believe in the old end of a file" ;;
 	several_mounts)
-		why="a volume is mounted through FUSE once" ;;
+		return 0 ;;
 	esac
 	return 1
 }
@@ -139,7 +165,7 @@ fixture_last_words() {
 fixture_cleanup() {
 	local pid dir i
 
-	for dir in "$MNT" "$SCRATCH/other"; do
+	for dir in "$MNT" ${MNT2:+"$MNT2"} "$SCRATCH/other" "$SCRATCH"/mnt[0-9]*; do
 		for i in $(seq 100); do
 			timeout 10 umount -l "$dir" 2>/dev/null || break
 		done

@@ -54,16 +54,43 @@ images() { # megabytes
 		DATA=$(losetup -f --show "$SCRATCH/data.img")
 }
 
-# The same volume once more.
-mount_elsewhere() { # directory
-	limited mount -i -t scoutfs -o "metadev_path=$META" \
+# The same volume once more, with a superblock of its own.
+mount_elsewhere() { # directory, options
+	limited mount -i -t scoutfs -o "metadev_path=$META,separate${2:+,$2}" \
 		"$DATA" "$1" </dev/null
+}
+
+# Tasks that wait, in the kernel's log.
+host_stacks() {
+	echo w >/proc/sysrq-trigger
+	dmesg | tail -n 400
+}
+
+# The same superblock once more.
+mount_shared() { # directory, options
+	limited mount -i -t scoutfs -o "metadev_path=$META${2:+,$2}" \
+		"$DATA" "$1" </dev/null
+}
+
+# REVOKE=N: a cluster lock is given up after each Nth use, of those that were the
+# last one at their time, or kept for reading alone.  Triggers are the volume's.
+arm_revokes() {
+	local dir=/sys/kernel/debug/scoutfs trigger
+
+	[ -n "${REVOKE:-}" ] || return 0
+	mountpoint -q /sys/kernel/debug ||
+		mount -t debugfs none /sys/kernel/debug || return
+	for trigger in "$dir"/*/trigger; do
+		echo "$REVOKE" >"$trigger/REVOKE" &&
+			echo $((REVOKE + 1)) >"$trigger/DOWNGRADE" || return
+	done
 }
 
 # -i: not through the helper, which is for FUSE.
 mount_devices() { # metadata, data, options
 	limited mount -i -t scoutfs \
-		-o "metadev_path=$1${3:+,$3}" "$2" "$MNT" </dev/null
+		-o "metadev_path=$1${3:+,$3}" "$2" "$MNT" </dev/null &&
+		arm_revokes
 }
 
 mount_volume() { # options
@@ -166,7 +193,7 @@ can() { # feature
 	power_cut)
 		command -v dmsetup >/dev/null && modprobe -q dm-mod && return
 		why="no device mapper to cut the power with" ;;
-	shared_mmap|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
+	shared_mmap|stores|exact_end|mmap_*|btime|fiemap|syncfs|remount_options|several_mounts)
 		return 0 ;;
 	esac
 	return 1
@@ -180,7 +207,7 @@ fixture_cleanup() {
 	local i dir dev
 
 	[ -z "$cut_pid" ] || wait "$cut_pid"
-	for dir in "$MNT" "$SCRATCH/other"; do
+	for dir in "$MNT" "$SCRATCH/other" "$SCRATCH"/mnt[0-9]*; do
 		for i in $(seq 100); do
 			timeout 10 umount "$dir" 2>/dev/null ||
 				timeout 10 umount -l "$dir" 2>/dev/null || break

@@ -456,6 +456,27 @@ static void report(void *arg, const char *line)
 	diag("%s", line);
 }
 
+/*
+ * A mount that has seen more than the log has lived on something that was lost:
+ * it goes down, and the others go on once it is no more.
+ */
+static void test_ahead(struct run *run)
+{
+	struct sfs_fs *fs;
+
+	if (world_mount(&run->w, &fs) < 0)
+		bail_out("mount");
+	sfs_server_kill(run->w.srv);
+	fs->applied_version += 1000;
+	if (sfs_server_start(run->w.vol.host, run->w.hub, &run->w.srv) < 0)
+		bail_out("start");
+	shim_sleep_ns(2000000000);
+	is_int(sfs_mount_error(fs), -EIO, "a mount ahead of the log is refused");
+	ok(run->w.srv->recovering, "and waited for");
+	sfs_mount_drop(fs);
+	check_all(run, "after that");
+}
+
 /* A clean end leaves nothing of any mount. */
 static void run_end(struct run *run)
 {
@@ -508,6 +529,7 @@ int shim_main(int argc, char **argv)
 	phase(&run, "mounts die", 60);
 	run.dying = false;
 	phase(&run, "undisturbed again", 40);
+	test_ahead(&run);
 	run_end(&run);
 	return done_testing();
 }
