@@ -18,6 +18,8 @@
 #include "net/hub.h"
 #include "shim/shim.h"
 
+#define NR_KNOWN 4096
+
 struct many_wire {
 	struct many *m;
 	u64 rng;
@@ -30,10 +32,42 @@ struct many_wire {
 	u32 lost_type;		/* all of them, 0: none */
 	int lost_side;
 	u32 paused;		/* bits of mounts */
+	struct {
+		const struct sfs_conn *conn;
+		u64 rid;
+	} known[NR_KNOWN];
+	u32 nr_known;
 	bool stop;
 	bool talk;
 	struct shim_task *task;
 };
+
+/*
+ * Messages of the server name nobody: it is who spoke last over the connection,
+ * and a mount speaks first.
+ */
+static u64 rid_of(struct many_wire *wi, const struct sfs_conn *conn,
+		  const struct sfs_msg *msg)
+{
+	u64 rid = le64_to_cpu(msg->hdr.rid);
+	u32 i;
+
+	for (i = 0; i < wi->nr_known; i++) {
+		if (wi->known[i].conn == conn)
+			break;
+	}
+	if (i == wi->nr_known) {
+		/* so many can not be in use at a time */
+		if (wi->nr_known == NR_KNOWN)
+			wi->nr_known = i = 0;
+		wi->known[i].conn = conn;
+		wi->known[i].rid = 0;
+		wi->nr_known++;
+	}
+	if (rid)
+		wi->known[i].rid = rid;
+	return wi->known[i].rid;
+}
 
 static struct many_mount *mount_of(struct many_wire *wi, u64 rid)
 {
@@ -55,7 +89,7 @@ static bool odds(struct many_wire *wi, u32 one_in)
 static enum sfs_wire_fate decide(struct many_wire *wi, struct sfs_conn *conn,
 				 int to_side, const struct sfs_msg *msg)
 {
-	struct many_mount *mnt = mount_of(wi, le64_to_cpu(msg->hdr.rid));
+	struct many_mount *mnt = mount_of(wi, rid_of(wi, conn, msg));
 
 	while (mnt && (wi->paused >> mnt->nr & 1) && !sfs_conn_is_shut(conn))
 		shim_sleep_ns(1000000);
