@@ -9,7 +9,8 @@
  * with it (Wing and Gong's search, where Lowe's "just in time" leaves what is
  * not needed yet for later).  A state in which what was seen can not happen is
  * dropped; when none is left, there is no such order.  States that are alike
- * become one.
+ * become one, which knows all the ways that led there: a crash may undo what
+ * made them alike (linear_crash.c).
  *
  * An end is looked at when what all calls that ran then saw is known, so this
  * lags behind what happens by the longest of them.
@@ -77,10 +78,11 @@ static void show_call(const struct many_call *c)
 	char text[400];
 
 	pm_op_to_text(&c->op, text, sizeof(text));
-	shim_eprintf("  %llu.%06llu to %llu.%06llu ms, mount %u, actor %u: %lld%s, ino %llu%s%s: %s\n",
+	shim_eprintf("  %llu.%06llu to %llu.%06llu ms, mount %u, actor %u, transactions %llu to %llu: %lld%s, ino %llu%s%s: %s\n",
 		     c->began_ns / 1000000, c->began_ns % 1000000,
 		     c->ended_ns / 1000000, c->ended_ns % 1000000, c->mount,
-		     c->actor, c->ret, c->unknown ? " (unknown)" : "", c->ino,
+		     c->actor, c->txn_first, c->txn_last, c->ret,
+		     c->unknown ? " (unknown)" : "", c->ino,
 		     c->append ? ", append" : "", c->direct ? ", direct" : "",
 		     text);
 	if (c->seen & SEEN_ATTR)
@@ -136,6 +138,7 @@ static void keep(struct search *s, struct lin_state *st)
 	lin_state_hash(st);
 	for (i = 0; i < s->nr_out; i++) {
 		if (s->out[i]->hash == st->hash) {
+			lin_state_join(s->out[i], st);
 			lin_state_free(st);
 			return;
 		}
@@ -441,50 +444,75 @@ static void shuffle(struct many_call **calls, u32 nr, u32 try)
 	}
 }
 
+/* It may come from any of the states, with what runs in any order. */
+static struct lin_state *find_left(struct lin *l, struct many_call **running,
+				   struct lin_wreck *wreck, char *why)
+{
+	u32 shuffles = wreck->nr_running > 1 ? MAX_SHUFFLES : 1;
+	struct lin_state *found;
+	u32 tries;
+	u32 i;
+
+	for (tries = 0; tries < shuffles; tries++) {
+		shuffle(running, wreck->nr_running, tries);
+		for (i = 0; i < l->nr_states; i++) {
+			wreck->st = l->states[i];
+			found = lin_crash_state(wreck, why, WHY);
+			if (found)
+				return found;
+		}
+	}
+	return NULL;
+}
+
+static void __attribute__((noreturn))
+no_state(const struct lin *l, struct lin_wreck *wreck, char *why)
+{
+	u32 i;
+
+	for (i = l->nr_calls > 60 ? l->nr_calls - 60 : 0; i < l->nr_calls; i++)
+		show_call(l->calls[i]);
+	for (i = 0; i < MANY_MAX_MOUNTS; i++) {
+		if (wreck->fate[i].dead)
+			shim_eprintf("mount %u is dead, its transactions to %llu are durable\n",
+				     i, wreck->fate[i].durable);
+	}
+	wreck->tell = true;
+	lin_crash_state(wreck, why, WHY);
+	shim_fail("what dead mounts have left is no state of theirs: %s", why);
+}
+
 void lin_crash(struct lin *l, const struct sim_tree *t, struct sfs_fs *fs,
 	       const struct lin_fate *fate)
 {
 	struct many_call *running[MANY_MAX_ACTORS];
-	struct lin_state *found = NULL;
+	struct lin_wreck wreck = {
+		.m = l->m, .base = l->base, .running = running, .t = t,
+		.fate = fate,
+	};
+	struct lin_state *found;
 	char why[WHY] = "";
-	u32 tries;
-	u32 nr = 0;
 	u32 i;
 
 	catch_up(l);
-	if (l->lost) {
-		memset(l->running, 0, sizeof(l->running));
-		forget_calls(l);
-		return;
-	}
 	for (i = 0; i < l->m->nr_actors; i++) {
 		if (l->running[i])
-			running[nr++] = l->running[i];
+			running[wreck.nr_running++] = l->running[i];
 	}
-	for (tries = 0; tries < MAX_SHUFFLES && !found; tries++) {
-		shuffle(running, nr, tries);
-		for (i = 0; i < l->nr_states && !found; i++)
-			found = lin_crash_state(l->m, l->base, l->states[i],
-						running, nr, t, fate, why, WHY);
-	}
+	memset(l->running, 0, sizeof(l->running));
+	found = l->lost ? NULL : find_left(l, running, &wreck, why);
+	if (!found && !l->lost && !wreck.blurred)
+		no_state(l, &wreck, why);
 	if (!found) {
-		for (i = l->nr_calls > 60 ? l->nr_calls - 60 : 0;
-		     i < l->nr_calls; i++)
-			show_call(l->calls[i]);
-		for (i = 0; i < MANY_MAX_MOUNTS; i++) {
-			if (fate[i].dead)
-				shim_eprintf("mount %u is dead, its transactions to %llu are durable\n",
-					     i, fate[i].durable);
-		}
-		shim_fail("what dead mounts have left is no state of theirs: %s",
-			  why);
+		l->lost = true;
+		forget_calls(l);
+		return;
 	}
 	for (i = 0; i < l->nr_states; i++)
 		lin_state_free(l->states[i]);
 	l->states[0] = found;
 	l->nr_states = 1;
 	l->blurred = false;
-	memset(l->running, 0, sizeof(l->running));
 	lin_tree_learn(found, t);
 	lin_crash_unnamed(found, fs);
 	settled(l);

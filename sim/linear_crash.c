@@ -8,8 +8,14 @@
  * the smallest choice, and that and the next the only ones.  Whoever saw what a
  * mount changed did so after it was published, so what is left makes sense by
  * itself: the calls that are left give the same answers without the others, in
- * the order that was found.  That is replayed from the state at the last
+ * an order that was found.  That is replayed from the state at the last
  * settling, for every choice, until one is what is there.
+ *
+ * There may have been several orders that led to the same state, because a call
+ * that is lost now had made them alike: who has overwritten whom in a file is
+ * forgotten when the file is deleted.  So states are replayed in sets, along
+ * all the ways that led there (struct lin_step), and become one again where
+ * they are alike in what is left.
  *
  * Two things are weaker.  A call that nobody learned the end of, or during which
  * a transaction was frozen, may be on either side.  And files that were written
@@ -30,14 +36,18 @@
 #define MAX_CALLS 8192
 #define MAX_UNSURE 9
 #define MAX_LOOSE 256
+#define MAX_WAYS 64
 #define WHY 300
 
 struct replay {
 	const struct lin_fate *fate;
 	const struct sim_tree *t;
-	struct many_call *calls[MAX_CALLS];	/* in their order */
+	struct lin_wreck *wreck;
+	struct lin_step **steps;	/* in their order */
+	u32 nr_steps;
+	struct many_call *calls[MAX_CALLS];	/* of them */
 	u32 nr;
-	u32 unsure[MAX_UNSURE];	/* of them */
+	u32 unsure[MAX_UNSURE];	/* of these */
 	u32 nr_unsure;
 	u64 loose[MAX_LOOSE];	/* inodes whose contents may be anything */
 	u32 nr_loose;
@@ -92,34 +102,42 @@ static void find_made(struct replay *r, struct many_call *c)
 	}
 }
 
-static void collect(struct replay *r, const struct lin_state *st,
-		    struct many_call *const *running, u32 nr_running)
+static void add_call(struct replay *r, struct many_call *c)
 {
-	const struct lin_step *step;
-	struct many_call *c;
+	const struct lin_fate *fate = &r->fate[c->mount];
+
+	/* in another order it was here already */
+	if (c->place < r->nr && r->calls[c->place] == c)
+		return;
+	if (r->nr == MAX_CALLS)
+		shim_fail("%u calls since the last settling", r->nr);
+	c->place = r->nr++;
+	r->calls[c->place] = c;
+	find_made(r, c);
+	if (resizes(c) &&
+	    (c->unknown ||
+	     (fate->dead && (!c->direct || c->txn_last > fate->durable))))
+		loosen(r, c->op.ino);
+}
+
+static bool is_to_come(const struct lin_wreck *w, const struct many_call *c)
+{
+	return !(w->st->done >> c->actor & 1) && lin_changes(c);
+}
+
+static void collect(struct replay *r)
+{
+	const struct lin_wreck *w = r->wreck;
 	u32 i;
 
-	r->nr = 0;
-	for (step = st->last; step; step = step->prev)
-		r->nr++;
-	if (r->nr + nr_running > MAX_CALLS)
-		shim_fail("%u calls since the last settling", r->nr);
-	i = r->nr;
-	for (step = st->last; step; step = step->prev)
-		r->calls[--i] = step->call;
-	for (i = 0; i < nr_running; i++) {
-		if (!(st->done >> running[i]->actor & 1) &&
-		    lin_changes(running[i]))
-			r->calls[r->nr++] = running[i];
+	r->steps = lin_steps_to(w->st->last, &r->nr_steps);
+	for (i = 0; i < r->nr_steps; i++) {
+		if (r->steps[i]->call)
+			add_call(r, r->steps[i]->call);
 	}
-	for (i = 0; i < r->nr; i++) {
-		c = r->calls[i];
-		find_made(r, c);
-		if (resizes(c) &&
-		    (c->unknown || (r->fate[c->mount].dead &&
-				    (!c->direct || c->txn_last >
-						   r->fate[c->mount].durable))))
-			loosen(r, c->op.ino);
+	for (i = 0; i < w->nr_running; i++) {
+		if (is_to_come(w, w->running[i]))
+			add_call(r, w->running[i]);
 	}
 }
 
@@ -139,16 +157,15 @@ static void find_unsure(struct replay *r)
 	}
 }
 
-static bool is_left(const struct replay *r, u32 i)
+static bool is_left(const struct replay *r, const struct many_call *c)
 {
-	const struct many_call *c = r->calls[i];
 	u32 k;
 
 	/* these are no changes of the volume, and are counted again */
 	if (c->op.type == PM_OPEN || c->op.type == PM_CLOSE)
 		return !c->unknown;
 	for (k = 0; k < r->nr_unsure; k++) {
-		if (r->unsure[k] == i)
+		if (r->unsure[k] == c->place)
 			return r->unsure_in >> k & 1;
 	}
 	return !r->fate[c->mount].dead ||
@@ -203,33 +220,160 @@ static void take_loose(const struct replay *r, struct lin_state *st)
 	}
 }
 
-static bool try_one(struct replay *r, const struct many *m,
-		    struct lin_state *st)
+/* ---- replaying ----------------------------------------------------------- */
+
+static void free_ways(struct lin_state *ways)
+{
+	struct lin_state *st;
+
+	while ((st = ways)) {
+		ways = st->next;
+		lin_state_free(st);
+	}
+}
+
+/* All that may be after @step, for one of those that come next. */
+static struct lin_state *ways_after(struct replay *r, struct lin_step *step)
+{
+	struct lin_state *ways = NULL;
+	const struct lin_state *st;
+	struct lin_state *new;
+
+	if (!step) {
+		new = lin_state_clone(r->wreck->base);
+		new->last = NULL;
+		return new;
+	}
+	if (!--step->waiting) {
+		swap(ways, step->ways);
+		return ways;
+	}
+	for (st = step->ways; st; st = st->next) {
+		new = lin_state_clone(st);
+		new->next = ways;
+		ways = new;
+	}
+	return ways;
+}
+
+static void add_ways(struct replay *r, struct lin_state **ways,
+		     struct lin_state *more)
+{
+	struct lin_state *old;
+	struct lin_state *st;
+	u32 nr;
+
+	while ((st = more)) {
+		more = st->next;
+		lin_state_hash(st);
+		nr = 0;
+		for (old = *ways; old && old->hash != st->hash; old = old->next)
+			nr++;
+		if (old || nr == MAX_WAYS) {
+			r->wreck->blurred |= !old;
+			lin_state_free(st);
+			continue;
+		}
+		st->next = *ways;
+		*ways = st;
+	}
+}
+
+static bool redo(struct replay *r, struct lin_state *st, struct many_call *c)
 {
 	char why[WHY] = "";
+
+	if (lin_redo(st, c, why, WHY))
+		return true;
+	/* a call that was cut off may as well not have happened */
+	if (!c->unknown)
+		scnprintf(r->why, WHY, "mount %u, actor %u at %llu ms: %s",
+			  c->mount, c->actor, c->began_ns / 1000000, why);
+	return false;
+}
+
+/* Those in which it can happen remain. */
+static struct lin_state *happen(struct replay *r, struct lin_state *ways,
+				struct many_call *c)
+{
+	struct lin_state **at = &ways;
+	struct lin_state *st;
+
+	if (!is_left(r, c))
+		return ways;
+	while ((st = *at)) {
+		if (redo(r, st, c)) {
+			at = &st->next;
+		} else {
+			*at = st->next;
+			lin_state_free(st);
+		}
+	}
+	return ways;
+}
+
+static struct lin_state *replay_steps(struct replay *r)
+{
+	const struct lin_wreck *w = r->wreck;
+	struct lin_state *ways;
+	struct lin_step *step;
 	u32 i;
 
-	for (i = 0; i < r->nr; i++) {
-		if (!is_left(r, i))
+	for (i = 0; i < r->nr_steps; i++)
+		r->steps[i]->waiting = r->steps[i]->users;
+	for (i = 0; i < r->nr_steps; i++) {
+		step = r->steps[i];
+		if (step->call) {
+			step->ways = happen(r, ways_after(r, step->prev),
+					    step->call);
 			continue;
-		if (lin_redo(st, r->calls[i], why, WHY))
-			continue;
-		/* a call that was cut off may as well not have happened */
-		if (r->calls[i]->unknown)
-			return false;
-		scnprintf(r->why, WHY, "mount %u, actor %u at %llu ms: %s",
-			  r->calls[i]->mount, r->calls[i]->actor,
-			  r->calls[i]->began_ns / 1000000, why);
-		return false;
+		}
+		add_ways(r, &step->ways, ways_after(r, step->prev));
+		add_ways(r, &step->ways, ways_after(r, step->other));
 	}
-	recount_opens(st, m);
-	take_loose(r, st);
-	return lin_tree_fits(st, r->t, r->why, WHY);
+	ways = ways_after(r, w->st->last);
+	for (i = 0; i < w->nr_running; i++) {
+		if (is_to_come(w, w->running[i]))
+			ways = happen(r, ways, w->running[i]);
+	}
+	return ways;
+}
+
+static struct lin_state *try_one(struct replay *r)
+{
+	struct lin_state *ways = replay_steps(r);
+	struct lin_state *st;
+
+	while ((st = ways)) {
+		ways = st->next;
+		recount_opens(st, r->wreck->m);
+		take_loose(r, st);
+		if (lin_tree_fits(st, r->t, r->why, WHY))
+			break;
+		lin_state_free(st);
+	}
+	free_ways(ways);
+	if (st)
+		st->next = NULL;
+	return st;
+}
+
+static void tell(const struct replay *r)
+{
+	u32 i;
+
+	if (!r->wreck->tell)
+		return;
+	for (i = 0; i < MANY_MAX_MOUNTS; i++) {
+		if (r->fate[i].dead)
+			shim_eprintf("mount %u to %llu, ", i, r->durable[i]);
+	}
+	shim_eprintf("%x of %u calls that are unsure: %s\n", r->unsure_in,
+		     r->nr_unsure, r->why);
 }
 
 /* All choices of what is durable for mount @nr and those behind it. */
-static struct lin_state *try_all(struct replay *r, const struct many *m,
-				 const struct lin_state *base, u32 nr)
+static struct lin_state *try_all(struct replay *r, u32 nr)
 {
 	struct lin_state *st = NULL;
 	u32 tries;
@@ -238,39 +382,34 @@ static struct lin_state *try_all(struct replay *r, const struct many *m,
 	if (nr < MANY_MAX_MOUNTS) {
 		for (d = 0; d <= r->fate[nr].dead && !st; d++) {
 			r->durable[nr] = r->fate[nr].durable + d;
-			st = try_all(r, m, base, nr + 1);
+			st = try_all(r, nr + 1);
 		}
 		return st;
 	}
 	find_unsure(r);
 	tries = 1U << r->nr_unsure;
 	/* most of the time all that may be there is */
-	for (r->unsure_in = tries; r->unsure_in--;) {
-		st = lin_state_clone(base);
-		st->last = NULL;
-		if (try_one(r, m, st))
-			return st;
-		lin_state_free(st);
+	for (r->unsure_in = tries; !st && r->unsure_in--;) {
+		r->why[0] = '\0';
+		st = try_one(r);
+		if (!st)
+			tell(r);
 	}
-	return NULL;
+	return st;
 }
 
-struct lin_state *lin_crash_state(const struct many *m,
-				  const struct lin_state *base,
-				  const struct lin_state *st,
-				  struct many_call *const *running,
-				  u32 nr_running, const struct sim_tree *t,
-				  const struct lin_fate *fate, char *why,
-				  u32 size)
+struct lin_state *lin_crash_state(struct lin_wreck *wreck, char *why, u32 size)
 {
 	struct replay *r = sim_zalloc(sizeof(*r));
 	struct lin_state *found;
 
-	r->fate = fate;
-	r->t = t;
-	collect(r, st, running, nr_running);
-	found = try_all(r, m, base, 0);
+	r->wreck = wreck;
+	r->fate = wreck->fate;
+	r->t = wreck->t;
+	collect(r);
+	found = try_all(r, 0);
 	strscpy(why, r->why, size);
+	kvfree(r->steps);
 	kvfree(r);
 	return found;
 }

@@ -123,6 +123,7 @@ struct lin_state *lin_state_clone(const struct lin_state *st)
 	u32 i;
 
 	*new = *st;
+	new->next = NULL;
 	new->pm = sim_zalloc(sizeof(*new->pm));
 	memcpy(new->pm, st->pm, sizeof(*new->pm));
 	for (i = 0; i < PM_MAX_INODES; i++) {
@@ -611,6 +612,52 @@ void lin_steps_free(void)
 	}
 }
 
+static struct lin_step *new_step(struct lin_step *prev)
+{
+	struct lin_step *step = sim_zalloc(sizeof(*step));
+
+	step->prev = prev;
+	step->older = steps;
+	steps = step;
+	return step;
+}
+
+void lin_state_join(struct lin_state *st, const struct lin_state *other)
+{
+	struct lin_step *step;
+
+	if (st->last == other->last)
+		return;
+	step = new_step(st->last);
+	step->other = other->last;
+	st->last = step;
+}
+
+struct lin_step **lin_steps_to(struct lin_step *last, u32 *ret_nr)
+{
+	struct lin_step **to;
+	struct lin_step *s;
+	u32 nr = 0;
+
+	for (s = steps; s; s = s->older)
+		s->users = s == last;
+	/* who comes after one is newer */
+	for (s = steps; s; s = s->older) {
+		nr += s->users != 0;
+		if (s->users && s->prev)
+			s->prev->users++;
+		if (s->users && s->other)
+			s->other->users++;
+	}
+	*ret_nr = nr;
+	to = sim_zalloc((nr + 1) * sizeof(struct lin_step *));
+	for (s = steps; s; s = s->older) {
+		if (s->users)
+			to[--nr] = s;
+	}
+	return to;
+}
+
 static void happens(struct lin_state *st, const struct many_call *c)
 {
 	struct pm_result res = { .ret = c->ret, .ino = c->ino };
@@ -652,20 +699,14 @@ void lin_state_contents(struct lin_state *st, u64 ino, const u8 *data,
 
 bool lin_do(struct lin_state *st, struct many_call *c, char *why, u32 size)
 {
-	struct lin_step *step;
-
 	if (!lin_may(st, c, why, size))
 		return false;
 	if (names_dead(st->pm, c))
 		return true;
 	if (lin_changes(c)) {
 		happens(st, c);
-		step = sim_zalloc(sizeof(*step));
-		step->call = c;
-		step->prev = st->last;
-		step->older = steps;
-		steps = step;
-		st->last = step;
+		st->last = new_step(st->last);
+		st->last->call = c;
 	}
 	if (!(c->seen & SEEN_ATTR))
 		return true;

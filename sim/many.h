@@ -42,6 +42,7 @@ struct many_call {
 	struct sfs_attr attr;
 	u64 txn_first;		/* transactions of the mount it may be part of */
 	u64 txn_last;
+	u32 place;		/* of linear_crash.c: among those it replays */
 };
 
 struct many;
@@ -187,13 +188,20 @@ struct lin_fate {
 void lin_crash(struct lin *l, const struct sim_tree *t, struct sfs_fs *fs,
 	       const struct lin_fate *fate);
 void lin_crash_unnamed(struct lin_state *st, struct sfs_fs *fs);
-/* The state that is left of @st, which came from @base; NULL and why not. */
-struct lin_state *lin_crash_state(const struct many *m,
-				  const struct lin_state *base,
-				  const struct lin_state *st,
-				  struct many_call *const *running,
-				  u32 nr_running, const struct sim_tree *t,
-				  const struct lin_fate *fate, char *why,
+/* What lin_crash_state() looks at, and what else it has found out. */
+struct lin_wreck {
+	const struct many *m;
+	const struct lin_state *base;	/* at the last settling */
+	const struct lin_state *st;	/* what came of it */
+	struct many_call *const *running;
+	u32 nr_running;
+	const struct sim_tree *t;	/* what there is */
+	const struct lin_fate *fate;
+	bool tell;		/* what comes of each choice */
+	bool blurred;		/* not all could be looked at */
+};
+/* The state that is left; NULL and why not. */
+struct lin_state *lin_crash_state(struct lin_wreck *wreck, char *why,
 				  u32 size);
 /* As lin_do(), but for what was seen. */
 bool lin_redo(struct lin_state *st, struct many_call *c, char *why, u32 size);
@@ -209,10 +217,15 @@ struct lin_open {
 	bool version;
 };
 
+/* A call that happened, or two ways that lead to the same state. */
 struct lin_step {
-	struct lin_step *prev;
+	struct lin_step *prev;	/* NULL: the last settling */
+	struct lin_step *other;	/* of two ways, without a call */
 	struct lin_step *older;	/* of all states */
 	struct many_call *call;
+	u32 users;		/* lin_steps_to(): those who come after it */
+	u32 waiting;		/* linear_crash.c: of them */
+	struct lin_state *ways;	/* ... what they need */
 };
 
 /* A state that all that was seen may have led to. */
@@ -222,6 +235,7 @@ struct lin_state {
 	struct lin_step *last;	/* how it came to be */
 	u32 done;		/* actors whose running call is in it already */
 	u64 hash;
+	struct lin_state *next;	/* of linear_crash.c */
 };
 
 struct lin_state *lin_state_create(struct posix *pm);
@@ -230,6 +244,10 @@ void lin_state_free(struct lin_state *st);
 /* All of them; no state remembers how it came to be then. */
 void lin_steps_free(void);
 void lin_state_hash(struct lin_state *st);
+/* They are alike: how @other came to be is how @st may have, too. */
+void lin_state_join(struct lin_state *st, const struct lin_state *other);
+/* Those that lead there, the oldest first; to be freed. */
+struct lin_step **lin_steps_to(struct lin_step *last, u32 *ret_nr);
 /* Could this be the next?  Says why not. */
 bool lin_may(const struct lin_state *st, const struct many_call *c, char *why,
 	     u32 size);
