@@ -965,7 +965,7 @@ void sfs_srv_locks_begin(struct sfs_server *srv)
 	struct sfs_srv_locks *locks = &srv->locks;
 
 	locks->floor = srv->version;
-	locks->floor_stamp = sfs_srv_seq_bound(srv) - 1;
+	locks->floor_stamp = srv->next_seq - 1;
 	locks->last_epoch = sfs_store_term(srv->store) << SFS_LOCK_EPOCH_BITS;
 }
 
