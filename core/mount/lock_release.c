@@ -281,6 +281,7 @@ static void release(struct sfs_lock *lk, u8 keep)
 	waits = release_waits(fs, rel);
 	lk->mode = keep;	/* and dirty_txn stays: reading is given up after it */
 	lk->closing = 0;
+	lk->at_once = 0;
 	lk->revoking = lk->keep < keep;
 	if (keep == SFS_LOCK_NONE) {
 		lk->dead_epoch = max(lk->dead_epoch, lk->epoch);
@@ -318,6 +319,18 @@ void sfs_lock_destroy(struct sfs_lock *lk)
 	kfree(lk);
 }
 
+/* Giving it up costs a publish: what it is used for meanwhile goes with it. */
+static bool is_dirty(struct sfs_lock *lk)
+{
+	struct sfs_fs *fs = lk->fs;
+	bool dirty;
+
+	spin_lock(&fs->txn_lock);
+	dirty = lk->dirty_txn > fs->published_nr;
+	spin_unlock(&fs->txn_lock);
+	return dirty;
+}
+
 void sfs_lock_work(struct work_struct *work)
 {
 	struct sfs_lock *lk = container_of(to_delayed_work(work),
@@ -337,7 +350,8 @@ void sfs_lock_work(struct work_struct *work)
 		gone = forget(lk);
 		goto out;
 	}
-	if (!lk->closing && sfs_lock_nr_above(lk->nr_users, keep) &&
+	if (!lk->closing && !lk->at_once &&
+	    (sfs_lock_nr_above(lk->nr_users, keep) || is_dirty(lk)) &&
 	    time_before(now, lk->turn_end)) {
 		sfs_lock_queue(lk, lk->turn_end - now);
 		goto out;
@@ -364,8 +378,10 @@ void sfs_lock_give_up(struct sfs_fs *fs, u64 id, u8 keep)
 
 	spin_lock(&shard->lock);
 	lk = sfs_lock_find(shard, id);
-	if (lk && lk->mode > keep)
+	if (lk && lk->mode > keep) {
+		lk->at_once = 1;	/* nobody else's turn is waited for */
 		sfs_lock_revoke(lk, keep);
+	}
 	spin_unlock(&shard->lock);
 }
 

@@ -65,6 +65,7 @@ struct sfs_lock {
 	u8 req_mode;
 	u8 revoking;			/* it shall come down to keep */
 	u8 keep;
+	u8 at_once;			/* without a turn */
 	u8 closing;			/* no new users above keep */
 	struct delayed_work work;
 };

@@ -9,12 +9,12 @@
  * starve them.
  *
  * A revoke, in this order: new users wait (after a turn of TURN_MS since the
- * grant, if there are users); users drain; the host writes back what it has
- * dirty and drops what it caches (late users may still come for that); then the
- * lock is released: with the publish of the last transaction that has changes
- * made under it, or at once when that is durable.  It waits for no operation
- * that waits for another lock: users hold what they need already, in ascending
- * order, and whoever publishes uses no lock.
+ * grant, if there are users or giving it up takes a publish); users drain; the
+ * host writes back what it has dirty and drops what it caches (late users may
+ * still come for that); then the lock is released: with the publish of the last
+ * transaction that has changes made under it, or at once when that is durable.
+ * It waits for no operation that waits for another lock: users hold what they
+ * need already, in ascending order, and whoever publishes uses no lock.
  *
  * Invariants:
  *  - a use has what it asked for: mode >= use->mode from enter to leave

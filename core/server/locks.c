@@ -723,35 +723,22 @@ static void forget(struct sfs_session *sess)
 /* ---- from mounts that live on ---------------------------------------------------------- */
 
 /*
- * Two say that they have what only one can have.  The lock was granted to the
- * one with the later epoch after the other's release took effect, of which that
- * one has not heard: the server died with the reply to its publish.  It has
- * nothing of what it gave up, and will hear so when it publishes again; what it
- * may have kept next to a reader is reading.
+ * Two that say they have it and can not both be right.  (What a mount gave up
+ * with a publish that the log has it does not say any more.)
  */
 static int recover_conflict(struct srv_lock *lk, struct sfs_session *sess,
-			    u64 epoch, u8 *mode)
+			    u8 mode)
 {
 	struct holder *h;
-	struct holder *tmp;
 
-	list_for_each_entry_safe(h, tmp, &lk->holders, head) {
-		if (h->sess == sess || *mode == SFS_LOCK_NONE ||
-		    (h->mode == SFS_LOCK_READ && *mode == SFS_LOCK_READ))
+	list_for_each_entry(h, &lk->holders, head) {
+		if (h->sess == sess ||
+		    (h->mode == SFS_LOCK_READ && mode == SFS_LOCK_READ))
 			continue;
-		if (h->epoch == epoch) {
-			sfs_err(sess->srv->host,
-				"mounts %016llx and %016llx both say that they have lock %llu",
-				sess->rid, h->sess->rid, lk->id);
-			return -ESTALE;
-		}
-		if (h->epoch > epoch)
-			*mode = h->mode == SFS_LOCK_READ ? SFS_LOCK_READ :
-							   SFS_LOCK_NONE;
-		else if (*mode == SFS_LOCK_READ)
-			h->mode = SFS_LOCK_READ;
-		else
-			holder_del(h);
+		sfs_err(sess->srv->host,
+			"mounts %016llx and %016llx both say that they have lock %llu",
+			sess->rid, h->sess->rid, lk->id);
+		return -ESTALE;
 	}
 	return 0;
 }
@@ -761,14 +748,13 @@ static int recover_held(struct sfs_session *sess,
 {
 	struct sfs_srv_locks *locks = &sess->srv->locks;
 	struct srv_lock *lk = find_or_make(locks, le64_to_cpu(say->id));
-	u8 mode = say->mode;
 	struct holder *h;
 	int ret;
 
 	if (!lk)
 		return -ENOMEM;
-	ret = recover_conflict(lk, sess, le64_to_cpu(say->epoch), &mode);
-	if (ret < 0 || mode == SFS_LOCK_NONE)
+	ret = recover_conflict(lk, sess, say->mode);
+	if (ret < 0)
 		return ret;
 	h = holder_of(lk, sess);
 	if (!h)
@@ -776,7 +762,7 @@ static int recover_held(struct sfs_session *sess,
 	if (!h)
 		return -ENOMEM;
 	/* once as it is, once as it is being given up: what it had counts */
-	h->mode = max(h->mode, mode);
+	h->mode = max(h->mode, say->mode);
 	h->epoch = max(h->epoch, le64_to_cpu(say->epoch));
 	return 0;
 }
@@ -979,7 +965,7 @@ void sfs_srv_locks_begin(struct sfs_server *srv)
 	struct sfs_srv_locks *locks = &srv->locks;
 
 	locks->floor = srv->version;
-	locks->floor_stamp = sfs_srv_seq_bound(srv) - 1;
+	locks->floor_stamp = srv->next_seq - 1;
 	locks->last_epoch = sfs_store_term(srv->store) << SFS_LOCK_EPOCH_BITS;
 }
 

@@ -56,7 +56,7 @@ static int publish_change(struct sfs_session *sess, struct sfs_store_txn *txn,
 	 * sequence that is given now is for the one after that.
 	 */
 	if (!sfs_broken(srv->host, NORAISE))
-		sfs_srv_raise_seq(srv, pub->max_stamp + 1);
+		srv->next_seq = max(srv->next_seq, pub->max_stamp + 2);
 	sfs_srv_close_seq(sess, pub->txn_seq);
 	body->spare_seq = cpu_to_le64(sfs_srv_open_seq(sess));
 	sess->run_id = srv->next_run++;

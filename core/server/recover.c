@@ -28,6 +28,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 #include "base/broken.h"
 #include "base/report.h"
@@ -221,7 +222,8 @@ static void add_open(struct sfs_session *sess, u64 seq)
 		if (!sess->open_seqs[i]) {
 			sess->open_seqs[i] = seq;
 			/* numbers of before lie below; a bound all the same */
-			sfs_srv_raise_seq(sess->srv, seq);
+			sess->srv->next_seq = max(sess->srv->next_seq,
+						  seq + 1);
 			return;
 		}
 	}

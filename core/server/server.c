@@ -31,8 +31,8 @@ void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
 {
 	struct sfs_key key = SFS_SRV_KEY(SFS_SRV_STATE, 0, 0);
 	u64 next_seq = sfs_broken(srv->host, NORESERVE) ?
-			       sfs_srv_seq_bound(srv) / 2 + 1 :
-			       sfs_srv_seq_reserve(srv);
+			       srv->next_seq / 2 + 1 :
+			       srv->next_seq;
 	struct sfs_srv_state state = {
 		.version = cpu_to_le64(srv->version),
 		.stable = cpu_to_le64(srv->stable),
@@ -49,7 +49,7 @@ void sfs_srv_put_state(struct sfs_server *srv, struct sfs_store_txn *txn)
 /* The smallest open sequence minus one; all given out when none is open. */
 u64 sfs_srv_stable(struct sfs_server *srv)
 {
-	u64 stable = sfs_srv_seq_bound(srv) - 1;
+	u64 stable = srv->next_seq - 1;
 	struct sfs_session *sess;
 	int i;
 
@@ -323,7 +323,7 @@ static int load_state(struct sfs_server *srv)
 	srv->version = cnt.version;
 	srv->stable = cnt.stable;
 	srv->sent_version = cnt.version;
-	sfs_srv_seq_init(srv, cnt.next_seq);
+	srv->next_seq = cnt.next_seq;
 	srv->next_run = cnt.next_run;
 	srv->next_slice = cnt.next_slice;
 	srv->next_order = cnt.next_order;
@@ -372,8 +372,6 @@ static struct sfs_server *server_alloc(struct sfs_host *host,
 		kfree(srv);
 		return NULL;
 	}
-	spin_lock_init(&srv->seq_lock);
-	INIT_WORK(&srv->seq_work, sfs_srv_seq_worker);
 	srv->host = host;
 	srv->hub = hub;
 	sfs_srv_locks_init(srv);
@@ -486,7 +484,6 @@ static void server_quiesce(struct sfs_server *srv)
 	sfs_srv_wait_links(srv);
 	cancel_work_sync(&srv->gone_work);
 	cancel_delayed_work_sync(&srv->nudge_work);
-	cancel_work_sync(&srv->seq_work);
 	cancel_work_sync(&srv->compact_work);
 	cancel_work_sync(&srv->reclaim_work);
 }

@@ -26,23 +26,6 @@ u64 sfs_srv_stable(struct sfs_server *srv);
 void sfs_srv_nudge_worker(struct work_struct *work);
 void sfs_srv_kick_nudge(struct sfs_server *srv);
 
-/* seq.c: sequences, of transactions and of grants */
-void sfs_srv_seq_init(struct sfs_server *srv, u64 first);
-/* Within a transaction of the store that ends with sfs_srv_put_state(). */
-u64 sfs_srv_take_seq(struct sfs_server *srv);
-/* ... in which a number up to @stamp was used. */
-void sfs_srv_raise_seq(struct sfs_server *srv, u64 stamp);
-/*
- * The next one without any record: it is below a reserve that is durable.  0
- * when that is used up, which is rare and soon over.  Does not sleep.
- */
-u64 sfs_srv_next_seq(struct sfs_server *srv);
-/* All numbers below it may have been given out. */
-u64 sfs_srv_seq_bound(struct sfs_server *srv);
-/* What the state item says; the store is locked, a transaction under way. */
-u64 sfs_srv_seq_reserve(struct sfs_server *srv);
-void sfs_srv_seq_worker(struct work_struct *work);
-
 /* recover.c */
 int sfs_srv_load_sessions(struct sfs_server *srv);
 /* Serves, once no mount is missing that may still come. */

@@ -111,12 +111,7 @@ struct sfs_server {
 	u64 stable;			/* L(store) */
 	u64 top_stamp;			/* L(store): largest that was published */
 	unsigned long advance_sent;	/* L(store): jiffies */
-	spinlock_t seq_lock;
-	u64 next_seq;			/* L(seq_lock) */
-	u64 seq_logged;			/* L(store), L(seq_lock): reserved up to it */
-	u64 seq_ticket;			/* L(seq_lock): with which that is durable */
-	u64 seq_durable;		/* L(seq_lock): known to be durable */
-	struct work_struct seq_work;	/* reserves more */
+	u64 next_seq;			/* L(store): of transactions */
 	u64 next_run;			/* L(store) */
 	u64 next_slice;			/* L(store) */
 	u64 next_order;			/* L(store) */

@@ -371,7 +371,7 @@ u64 sfs_srv_open_seq(struct sfs_session *sess)
 
 	for (i = 0; i < SFS_MAX_OPEN_SEQS; i++) {
 		if (!sess->open_seqs[i]) {
-			sess->open_seqs[i] = sfs_srv_take_seq(sess->srv);
+			sess->open_seqs[i] = sess->srv->next_seq++;
 			return sess->open_seqs[i];
 		}
 	}

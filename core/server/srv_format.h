@@ -33,7 +33,7 @@ enum sfs_srv_kind {
 struct sfs_srv_state {
 	__le64 version;		/* of the manifest */
 	__le64 stable;
-	__le64 next_seq;	/* transaction and grant sequences: reserved up to it */
+	__le64 next_seq;	/* of transactions */
 	__le64 next_run;
 	__le64 next_slice;
 	__le64 next_order;	/* of level 0 */

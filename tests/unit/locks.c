@@ -179,6 +179,74 @@ static void test_contents(void)
 	end(2);
 }
 
+/* ---- what it costs --------------------------------------------------------------- */
+
+/* Messages between mounts and server about locks and publishing, so far. */
+struct cost {
+	u64 requests;
+	u64 grants;
+	u64 revokes;
+	u64 releases;
+	u64 publishes;
+};
+
+static struct cost cost_now(u32 nr)
+{
+	struct cost c = {};
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		c.requests += counter(mnt[i], "lock_requests");
+		c.grants += counter(mnt[i], "lock_grants");
+		c.revokes += counter(mnt[i], "lock_revokes");
+		c.releases += counter(mnt[i], "lock_releases");
+		c.publishes += counter(mnt[i], "publishes");
+	}
+	return c;
+}
+
+static void test_costs(void)
+{
+	struct sfs_attr attr;
+	struct cost before;
+	struct cost now;
+	u64 ino = 0;
+
+	begin(2);
+	make(mnt[0], 1, "f", S_IFREG | 0644, &ino);
+	is_int(sfs_sync(mnt[0]), 0, "sync");
+	before = cost_now(2);
+	is_int(sfs_getattr(mnt[1], ino, &attr), 0, "a cold stat elsewhere");
+	now = cost_now(2);
+	is_u64(now.requests - before.requests, 1, "asks once for its lock");
+	is_u64(now.revokes - before.revokes, 1, "which is asked back once");
+	is_u64(now.releases - before.releases, 1, "and released once");
+	is_u64(now.publishes, before.publishes, "without a publish: it is clean");
+	before = now;
+	is_int(sfs_getattr(mnt[1], ino, &attr), 0, "again");
+	is_int(sfs_getattr(mnt[0], ino, &attr), 0, "and at home");
+	now = cost_now(2);
+	is_u64(now.requests, before.requests, "for nothing");
+
+	sfs_file_write(mnt[0], ino, 0, "abc", 3);
+	before = cost_now(1);
+	is_int(sfs_fsync(mnt[0], ino, 0), 0, "fsync");
+	now = cost_now(1);
+	is_u64(now.publishes - before.publishes, 1, "is one publish");
+	is_u64(now.requests, before.requests, "and asks for no lock");
+
+	sfs_file_write(mnt[0], ino, 0, "def", 3);
+	before = cost_now(2);
+	is_int(sfs_file_write(mnt[1], ino, 3, "ghi", 3), 3, "a write elsewhere");
+	now = cost_now(2);
+	is_u64(now.requests - before.requests, 1, "a dirty lock: one request");
+	is_u64(now.revokes - before.revokes, 1, "one revoke");
+	is_u64(now.publishes - before.publishes, 1, "one publish");
+	is_u64(now.releases - before.releases, 1, "with the release in it");
+	is_u64(now.grants - before.grants, 1, "one grant: four hops");
+	end(2);
+}
+
 /* ---- in use ------------------------------------------------------------------- */
 
 static u64 deleted(u32 nr)
@@ -349,6 +417,7 @@ int shim_main(int argc, char **argv)
 	test_alone();
 	test_names();
 	test_contents();
+	test_costs();
 	test_in_use(false);
 	test_in_use(true);
 	test_walk();
