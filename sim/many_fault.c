@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "mount/mount.h"
 #include "mount/mount_types.h"
 #include "shim/shim.h"
 
@@ -35,7 +36,8 @@ struct bell {
 
 /*
  * Cuts the power after a while, if no write has done it.  Nobody is left then
- * to wait for anything, as for a lock of a mount that can not give it up.
+ * to wait for anything, as for a lock of a mount that can not give it up: no
+ * program, and no worker of a mount, for which a program waits in turn.
  */
 static void ring(void *arg)
 {
@@ -48,6 +50,11 @@ static void ring(void *arg)
 		shim_sleep_ns(1000000);
 	sim_host_cut(m->w->host);
 	shim_sleep_ns(1000000);
+	for (i = 0; i < m->opts.nr_mounts; i++) {
+		if (m->mounts[i].fs)
+			sfs_mount_fail(m->mounts[i].fs, -EIO,
+				       "the power is off");
+	}
 	for (i = 0; i < m->nr_actors; i++) {
 		if (m->actors[i].alive)
 			shim_task_kill(m->actors[i].task, true);
