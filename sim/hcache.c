@@ -485,24 +485,32 @@ void hcache_invalidate(struct hcache *hc, u64 first, u64 last, bool dead)
 
 /* ---- contents ----------------------------------------------------------------------------- */
 
-/* In a use, and nobody of this mount changes the file. */
+/*
+ * In a use, and nobody of this mount changes the file.  Others may fill the
+ * same page: a buffer of one's own does what the lock of a page does in a
+ * kernel, nobody reads where something is being read to.
+ */
 static int fill_page(struct hcache *hc, struct hnode *n, u32 p)
 {
 	struct hpage *pg = &n->pages[p];
 	u64 gen = n->gen;
+	u8 *data;
 	s64 ret;
 
 	shim_still_begin();
+	data = sim_buf(PAGE);
 	if (!pg->data)
 		pg->data = sim_buf(PAGE);
 	shim_still_end();
-	ret = sfs_file_read(hc->fs, n->ino, (u64)p * PAGE, pg->data, PAGE);
-	if (ret < 0)
-		return ret;
-	memset(pg->data + ret, 0, PAGE - ret);
-	pg->filled = true;
-	pg->gen = gen;
-	return 0;
+	ret = sfs_file_read(hc->fs, n->ino, (u64)p * PAGE, data, PAGE);
+	if (ret >= 0 && !page_valid(n, pg)) {
+		memcpy(pg->data, data, ret);
+		memset(pg->data + ret, 0, PAGE - ret);
+		pg->filled = true;
+		pg->gen = gen;
+	}
+	sim_buf_free(data);
+	return min(ret, 0LL);
 }
 
 /* Everything that is needed is valid: no lock, no core. */
