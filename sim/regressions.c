@@ -32,5 +32,6 @@ const struct sim_regression sim_regressions[] = {
 	{ "many-kill", 359, 1, "two mounts say they have a lock" },
 	{ "shared-wire", 37, 1, "a greeting whose connection has ended" },
 	{ "many-die", 11743, 1, "who wrote last in a file that is back" },
+	{ "many-crash", 50490, 1, "the same" },
 	{ },
 };
