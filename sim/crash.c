@@ -273,6 +273,45 @@ static void cut_starting(struct sim_world *w)
 	sim_plug(w, img[0], img[1]);
 }
 
+struct start {
+	struct sim_world *w;
+	int ret;
+	bool done;
+};
+
+static void start_and_stop(void *arg)
+{
+	struct start *s = arg;
+
+	s->ret = sim_try_mount(s->w);
+	if (!s->ret)
+		sim_unmount(s->w);
+	s->done = true;
+}
+
+/*
+ * A server that fails when it has started is one that went: whoever mounts
+ * waits for the next, until somebody ends that.
+ */
+static int start_or_end(struct sim_world *w)
+{
+	struct start s = { .w = w };
+	struct shim_task *task = shim_go("start", start_and_stop, &s);
+	bool ended = false;
+
+	while (!s.done) {
+		shim_sleep_ns(1000000);
+		if (ended || s.done ||
+		    !sim_host_logged(w->host, SFS_LOG_ERR,
+				     "the server can not go on"))
+			continue;
+		shim_task_kill(task, true);
+		ended = true;
+	}
+	shim_join(task);
+	return ended && s.ret == -EINTR ? -EIO : s.ret;
+}
+
 /* Starting fails for want of memory or a read: it says so, and no more. */
 static void fail_starting(struct sim_world *w)
 {
@@ -286,9 +325,7 @@ static void fail_starting(struct sim_world *w)
 		shim_alloc_fail_nth(1 + sim_rnd(&w->rng, 500));
 	else
 		sim_disk_add_fault(w->disk[0], &f);
-	ret = sim_try_mount(w);
-	if (!ret)
-		sim_unmount(w);
+	ret = start_or_end(w);
 	shim_alloc_fail_nth(0);
 	sim_disk_clear_faults(w->disk[0]);
 	sim_trace_add(w, ret);
