@@ -130,11 +130,11 @@ int sfs_store_error(struct sfs_store *store)
 }
 
 /* Whatever it was: for all who wait, nothing becomes durable any more. */
-static void store_fail(struct sfs_store *store, int err)
+static void store_fail(struct sfs_store *store)
 {
 	spin_lock(&store->wait_lock);
 	if (!store->err)
-		store->err = err == -ENOMEM ? err : -EIO;
+		store->err = -EIO;
 	spin_unlock(&store->wait_lock);
 	wake_up_all(&store->wait);
 }
@@ -142,7 +142,7 @@ static void store_fail(struct sfs_store *store, int err)
 void sfs_store_kill(struct sfs_store *store)
 {
 	WRITE_ONCE(store->killed, true);
-	store_fail(store, -EIO);
+	store_fail(store);
 }
 
 void sfs_store_lock(struct sfs_store *store)
@@ -302,7 +302,7 @@ void sfs_store_poison(struct sfs_store *store, struct sfs_store_txn *txn,
 		      int err)
 {
 	sfs_err(store->host, "the server can not go on: error %d", err);
-	store_fail(store, err);
+	store_fail(store);
 	mutex_unlock(&store->mutex);
 	kvfree(txn->batch);
 }
@@ -389,7 +389,7 @@ static void log_worker(struct work_struct *work)
 			ret = sfs_log_append(&store->log, batch->data,
 					     batch->len);
 		if (ret < 0)
-			store_fail(store, ret);
+			store_fail(store);
 		spin_lock(&store->wait_lock);
 		if (ret == 0) {
 			sfs_count(store->cnt, log_batches);
@@ -821,7 +821,7 @@ out:
 		sfs_err(store->host, "the server's checkpoint failed: error %d",
 			ret);
 	if (ret < 0)
-		store_fail(store, ret);
+		store_fail(store);
 	mutex_unlock(&store->checkpoint_mutex);
 	wake_up_all(&store->wait);
 	return ret;

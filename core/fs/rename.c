@@ -139,6 +139,8 @@ static void rename_apply(struct sfs_fs *fs, struct sfs_hold *hold,
 	bool is_dir = S_ISDIR(op->si.mode);
 	struct sfs_time now = op->now;
 
+	/* first: who looks without excluding us always finds the new name */
+	sfs_entry_put(fs, hold, &op->new);
 	sfs_entry_del(fs, hold, &op->old);
 	op->old_dsi.size -= op->old.name_len;
 	if (op->replaces) {
@@ -150,7 +152,6 @@ static void rename_apply(struct sfs_fs *fs, struct sfs_hold *hold,
 		sfs_inode_unlinked(fs, hold, &op->victim);
 		sfs_inode_store(fs, hold, &op->victim);
 	}
-	sfs_entry_put(fs, hold, &op->new);
 	op->to->size += op->new.name_len;
 	op->to->next_pos++;
 	if (op->across && is_dir) {
