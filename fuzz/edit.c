@@ -31,10 +31,11 @@ static void apply(struct sfs_host *host, const struct sfs_edit *edit)
 
 static void one(struct sfs_host *host, const u8 *data, size_t len)
 {
-	struct sfs_fs fs = { .host = host };
+	static struct sfs_fs fs;	/* too large for a fiber */
 	struct sfs_edit edit = {};
 	struct sfs_msg *msg;
 
+	fs.host = host;
 	fs.ident.id.meta_bytes = META_BYTES;
 	msg = sfs_msg_alloc(SFS_MSG_EDIT, (u32)len);
 	BUG_ON(!msg);

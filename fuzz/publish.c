@@ -28,12 +28,13 @@ static void check_extents(const struct sfs_srv_extent *ext, u32 nr)
 
 static void one(struct sfs_host *host, const u8 *data, size_t len)
 {
-	struct sfs_server srv = { .host = host };
+	static struct sfs_server srv;	/* too large for a fiber */
 	struct sfs_session sess = { .srv = &srv, .rid = 1 };
 	struct sfs_srv_publish pub;
 	struct sfs_msg *msg;
 	u32 i;
 
+	srv.host = host;
 	srv.ident.id.meta_bytes = META_BYTES;
 	srv.ident.id.data_bytes = DATA_BYTES;
 	msg = sfs_msg_alloc(SFS_MSG_PUBLISH, (u32)len);

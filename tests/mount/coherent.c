@@ -288,7 +288,7 @@ static void data(char **arg)
 /* Lines of two writers, none lost. */
 static void append(char **arg)
 {
-	char line[16], got[16];
+	char line[32], got[16];
 	int i, m, fd[2], rd;
 	struct stat st;
 

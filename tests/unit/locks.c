@@ -291,6 +291,24 @@ static void test_in_use(bool loses)
 	end(2);
 }
 
+/* ---- leaving ------------------------------------------------------------------- */
+
+/* A mount goes while messages are lost, late, repeated, and connections end. */
+static void test_leave(void)
+{
+	static const char *const nets[] = { "NET_DELAY", "NET_LOSE",
+					    "NET_TWICE", "NET_CUT" };
+	u64 dir = 0;
+	u32 i;
+
+	begin(1);
+	make(mnt[0], 1, "d", S_IFDIR | 0755, &dir);
+	for (i = 0; i < ARRAY_SIZE(nets); i++)
+		sim_host_arm_name(host, nets[i], 1 + shim_rand() % 3);
+	make(mnt[0], dir, "f", S_IFREG | 0644, NULL);
+	end(1);
+}
+
 /* ---- walks --------------------------------------------------------------------- */
 
 static int walk(struct sfs_fs *fs, struct sfs_walk_entry *ents, u32 nr)
@@ -413,6 +431,8 @@ static void test_crowd(bool triggers, bool kills)
 
 int shim_main(int argc, char **argv)
 {
+	int i;
+
 	plan(0);
 	test_alone();
 	test_names();
@@ -420,6 +440,8 @@ int shim_main(int argc, char **argv)
 	test_costs();
 	test_in_use(false);
 	test_in_use(true);
+	for (i = 0; i < 20; i++)
+		test_leave();
 	test_walk();
 	test_crowd(false, false);
 	test_crowd(true, false);

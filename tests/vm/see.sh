@@ -214,8 +214,12 @@ crowd() {
 			echo 6000 >"$d/commit_interval_ms"
 			echo 999999 >"$d/ino_alloc_per_lock"
 		done
+		# not for ever: nothing gets through when all messages are lost
 		for d in /sys/kernel/debug/scoutfs/*/trigger/*; do
-			echo 2 >"$d"
+			case $d in
+			*/NET_*) ;;
+			*) echo 2 >"$d" ;;
+			esac
 		done
 	done >/dev/null 2>&1 &
 	for i in $(seq "$CYCLES"); do
