@@ -30,8 +30,9 @@ enum sfs_option_flags {
  * X(name, default, least, greatest, flags) for each; numbers but for paths.
  *
  * quorum_slot_nr: there is no quorum yet, recorded.  acl: POSIX ACLs are not
- * there yet.  lock_idle_count, log_merge_wait_timeout_ms and the two timeouts:
- * one mount needs no cluster locks, leader or connections.  commit_interval_ms:
+ * there yet.  lock_idle_count: the number of cluster locks that are kept is
+ * fixed (mount/locks.c).  log_merge_wait_timeout_ms and the two timeouts: there
+ * are no such merges, no leader and no connections of TCP.  commit_interval_ms:
  * how long changes may stay unpublished without a sync.  force: mount although
  * the owner block says that another host has the volume, unsafe.  separate: in
  * the kernel, a mount that shares no caches with other mounts of the volume; in
